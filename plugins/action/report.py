@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Collect verdicts, print the table, write the evidence, and fail once. Documented in C(plugins/modules/report.py)."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks, _report
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import kube_auth_spec
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import MonitoringError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube, status_error
+
+_FIELD_MANAGER = "dataplatform.monitoring"
+
+
+class ActionModule(ActionBase):
+    """An action plugin, because only the controller's process can print to the terminal and keep files."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        _unused, args = self.validate_argument_spec(
+            argument_spec={
+                "play": {"type": "str", "required": True},
+                "cluster": {"type": "str", "required": True},
+                "verdicts": {"type": "dict", "required": True},
+                "directory": {"type": "path", "required": True},
+                "keep": {"type": "int", "default": 20},
+                "config_map_namespace": {"type": "str"},
+                **kube_auth_spec(),
+            }
+        )
+        moment = datetime.datetime.now(datetime.UTC)
+        stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        verdicts = [_report.collect(name, result) for name, result in args["verdicts"].items()]
+        doc = _report.document(args["play"], args["cluster"], stamp, verdicts)
+        folder = self._write(Path(args["directory"]), args, moment, doc, verdicts)
+        title = f"Verdict of {args['cluster']} ({args['play']}, {stamp})"
+        for text, colour in _report.table(title, verdicts, shutil.get_terminal_size((120, 24)).columns):
+            self._display.display(text, color=colour if colour != "bold" else None)
+        self._display.display(f"Evidence: {folder}/verdict.json and verdict.xml")
+        short = _report.digest(doc)
+        notes = self._publish(args, short) if args["config_map_namespace"] and not self._task.check_mode else []
+        for note in notes:
+            self._display.warning(note)
+        return {
+            "changed": False,
+            "failed": doc["failed"],
+            "msg": f"{_checks.first_line(_report.all_checks(verdicts))} Evidence: {folder}",
+            "summary": doc["summary"],
+            "evidence": str(folder),
+            "ansible_stats": {
+                "data": {f"monitoring_verdict_{args['cluster']}": short},
+                "per_host": False,
+                "aggregate": True,
+            },
+        }
+
+    def _write(
+        self,
+        base: Path,
+        args: dict[str, t.Any],
+        moment: datetime.datetime,
+        doc: dict[str, t.Any],
+        verdicts: list[_report.Verdict],
+    ) -> Path:
+        """Write the evidence, readable by its owner only, and drop what is older than the last O(keep) runs."""
+        home = base / args["cluster"]
+        folder = home / f"{moment.strftime('%Y%m%dT%H%M%SZ')}-{args['play']}"
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            for name, text in (
+                ("verdict.json", json.dumps(doc, indent=2, default=str) + "\n"),
+                ("verdict.xml", _report.junit(args["play"], args["cluster"], doc["time"], verdicts)),
+            ):
+                handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+            # Only folders that hold our evidence: the directory may be shared with other things.
+            ours = sorted(path for path in home.iterdir() if (path / "verdict.json").is_file())
+            for old in ours[: -max(1, args["keep"])]:
+                shutil.rmtree(old)
+        except OSError as exc:
+            raise AnsibleError(
+                f"The evidence cannot be written below {base}: {exc}. Set monitoring_evidence_dir to a folder of yours."
+            ) from exc
+        return folder
+
+    def _publish(self, args: dict[str, t.Any], short: dict[str, t.Any]) -> list[str]:
+        """Keep the digest in the cluster too: where a job runs in a container, its files vanish with it.
+
+        :returns: what went wrong. The verdict stands without its copy, so this never fails the task.
+        """
+        namespace, name = args["config_map_namespace"], "dataplatform-monitoring-verdict"
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "labels": {"app.kubernetes.io/managed-by": "dataplatform.monitoring"},
+            },
+            "data": {"digest.json": json.dumps(short, sort_keys=True)},
+        }
+        path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+        try:
+            response = Kube(args).raw(
+                "PATCH",
+                path,
+                [("fieldManager", _FIELD_MANAGER), ("force", "true")],
+                body,
+                "application/apply-patch+yaml",
+            )
+            if response.status >= 400:
+                raise status_error(response, f"PATCH {path}")
+        except MonitoringError as exc:
+            return [f"The digest of the verdict was not kept in the cluster: {exc}"]
+        return []

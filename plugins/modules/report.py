@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report
+short_description: Collect verdicts, print them, keep them as evidence, and fail once
+version_added: 0.1.0
+author: [dataplatform.monitoring contributors (@dataplatform-monitoring)]
+description:
+  - Takes what the verdict modules registered with O(ignore:report_only=true).
+  - The first red verdict so does not hide the others.
+  - Prints one table, and for every red check its cause and its fix.
+  - Writes C(verdict.json) and C(verdict.xml) (JUnit) below O(directory), readable by their owner only.
+  - Fails when a check is failed or unknown, and when a verdict was not given at all (crashed, skipped, unreachable).
+options:
+  play:
+    description: Name of the play, as it appears in the evidence.
+    type: str
+    required: true
+  cluster:
+    description: Name of the cluster that was judged.
+    type: str
+    required: true
+  verdicts:
+    description: Registered results by the name of the verdict, in the order in which they are told.
+    type: dict
+    required: true
+  directory:
+    description: Folder for the evidence. Each run gets a folder of its own below a folder named after O(cluster).
+    type: path
+    required: true
+  keep:
+    description: How many runs are kept per cluster.
+    type: int
+    default: 20
+  config_map_namespace:
+    description:
+      - Namespace in which a digest is kept as ConfigMap C(dataplatform-monitoring-verdict).
+      - Nothing is written to the cluster without it, nor in check mode.
+    type: str
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return the same as without.
+    support: full
+    details: [The evidence is written in check mode too. The cluster is not changed then.]
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: none
+  action_group:
+    description: Use C(group/dataplatform.monitoring.all) in C(module_defaults) to set options for this module.
+    support: full
+    membership: [dataplatform.monitoring.all]
+seealso:
+  - module: dataplatform.monitoring.verify_scrape_targets
+  - module: dataplatform.monitoring.verify_logs
+  - module: dataplatform.monitoring.verify_workloads
+"""
+
+EXAMPLES = r"""
+- name: Judge the scrape targets
+  dataplatform.monitoring.verify_scrape_targets:
+    namespace: monitoring
+    service: kube-prometheus-stack-prometheus
+    expectations: "{{ monitoring_catalogue | dataplatform.monitoring.scrape_expectations }}"
+    report_only: true
+  register: scrape_verdict
+
+- name: Report
+  dataplatform.monitoring.report:
+    play: verify
+    cluster: "{{ inventory_hostname }}"
+    directory: evidence
+    verdicts:
+      scrape: "{{ scrape_verdict }}"
+"""
+
+RETURN = r"""
+summary:
+  description: Number of checks by status, and in all.
+  returned: always
+  type: dict
+  sample: {ok: 24, failed: 0, unknown: 0, not_applicable: 2, accepted: 0, total: 26}
+evidence:
+  description: Folder with the evidence of this run.
+  returned: always
+  type: str
+  sample: evidence/lab/20261123T170000Z-verify
+"""
