@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The commands of this checkout. Each sees to what it needs; `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+venv := $(CURDIR)/.venv
+# helm, promtool and the rest that the lab built; a cluster of one's own brings its own.
+lab_bin := /var/lib/dataplatform-monitoring-lab/bin
+export PATH := $(venv)/bin:$(lab_bin):$(PATH)
+# The checkout under its collection name, ahead of any installed copy.
+export ANSIBLE_COLLECTIONS_PATH := $(venv)/collections
+pytest := $(venv)/bin/python -m pytest
+# ARGS goes to the tool behind a target: make unit ARGS="-k scrape -x"
+ARGS ?=
+
+##@ Try it
+.PHONY: demo
+demo: venv ## Bring up the lab, play day 1 on it and judge it; with KUBECONFIG and INVENTORY: on that cluster
+	@.ci/demo
+
+##@ Test it
+.PHONY: check test unit lint sanity integration molecule cluster faults
+check: venv ## The quick gates and the unit tests, within a minute
+	@$(pytest) --stages=static,unit,changed $(ARGS)
+
+test: venv ## Every test, on the lab; ends with times, skips and the verdict
+	@$(pytest) --stages=all $(ARGS)
+
+unit: venv ## Unit tests only
+	@$(pytest) --stages=unit $(ARGS)
+
+lint: venv ## ruff, yamllint, licences, changelog, ansible-lint (production) over everything
+	@$(pytest) --stages=static,lint $(ARGS)
+
+sanity: venv ## ansible-test sanity, and the artifact that Galaxy would get
+	@$(pytest) --stages=sanity $(ARGS)
+
+integration: venv ## Against real Prometheus and Loki processes on loopback
+	@$(pytest) --stages=integration $(ARGS)
+
+molecule: venv ## Every Molecule scenario, on the lab
+	@$(pytest) --stages=molecule $(ARGS)
+
+cluster: venv ## What is true only of a live cluster, on the lab
+	@$(pytest) --stages=cluster $(ARGS)
+
+faults: venv ## Break the lab on purpose and read the diagnosis
+	@$(pytest) --stages=faults $(ARGS)
+
+##@ The lab: a one-node Kubernetes on this machine, without Docker
+.PHONY: lab lab-down lab-status
+lab: venv ## Bring it up with its data platform; CHARTS=DIR also plays day 1 on the upstream charts in DIR
+	@.ci/lab
+
+lab-down: venv ## Take it down; nothing is left but the cache
+	@$(venv)/bin/python -m lab down
+
+lab-status: venv ## Say what runs, and where its kubeconfig is
+	@$(venv)/bin/python -m lab status
+
+##@ Work on it
+.PHONY: venv lock docs clean help
+venv: $(venv)/.stamp ## Make or refresh .venv: pinned tools, and this checkout as dataplatform.monitoring
+$(venv)/.stamp: requirements-dev.txt .ci/venv
+	@.ci/venv
+
+lock: venv ## Pin anew what pyproject.toml asks for, into requirements-dev.txt
+	@.ci/lock
+
+docs: venv ## Write the generated pages of docs/ anew
+	@$(venv)/bin/python docs/generate.py
+
+clean: ## Remove what was built and cached in this checkout; the lab and its cache stay
+	@rm -rf .venv .cache .ansible .pytest_cache .ruff_cache .hypothesis tests/output *.tar.gz
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+help:
+	@awk 'BEGIN {FS = ":.*## "} \
+	    /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	    /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

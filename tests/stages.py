@@ -1,0 +1,217 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pytest plugin: tests in stages, with their times at the end, and no skip that nobody agreed to.
+
+``pytest --stages=static,unit`` runs those stages, ``--stages=all`` all of them in the order below, which goes from
+cheap to dear. A test belongs to a stage by its path. Every skip is printed with its reason; one that tests/skips.yml
+does not list counts as a failure, so that a test cannot silently cease to run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+SKIPS = ROOT / "tests" / "skips.yml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A group of tests that runs together; `paths` are relative to the checkout, files or folders."""
+
+    name: str
+    title: str
+    paths: tuple[str, ...]
+    in_all: bool = True
+
+
+STAGES = (
+    Stage("static", "ruff, yamllint, licences, changelog", ("tests/gates/test_static.py",)),
+    Stage("unit", "pure logic, argument specs, documentation", ("tests/unit",)),
+    # Covered by `lint` when everything runs.
+    Stage("changed", "ansible-lint of what changed", ("tests/gates/test_changed.py",), in_all=False),
+    Stage("lint", "ansible-lint, profile production", ("tests/gates/test_ansible_lint.py",)),
+    Stage("sanity", "ansible-test sanity, the built artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
+    Stage("integration", "real servers on loopback", ("tests/integration",)),
+    Stage("molecule", "scenarios on the lab", ("tests/scenarios",)),
+    Stage("cluster", "what only a live cluster shows", ("tests/cluster",)),
+    Stage("faults", "break it, read the diagnosis", ("tests/faults",)),
+)
+BY_NAME = {stage.name: stage for stage in STAGES}
+
+
+def chosen(option: str) -> tuple[Stage, ...]:
+    """The stages that `--stages` names, in running order; an unknown name is a usage error."""
+    if option == "all":
+        return tuple(stage for stage in STAGES if stage.in_all)
+    names = [name.strip() for name in option.split(",") if name.strip()]
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        raise pytest.UsageError(f"--stages: unknown {', '.join(unknown)}; there are all, {', '.join(BY_NAME)}")
+    return tuple(stage for stage in STAGES if stage.name in names)
+
+
+def stage_of(path: str) -> Stage | None:
+    """The stage a file (relative to the checkout, with slashes) belongs to, if any."""
+    for stage in STAGES:
+        for prefix in stage.paths:
+            if path == prefix or path.startswith(prefix + "/"):
+                return stage
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class AgreedSkip:
+    """An entry of tests/skips.yml: `test` is a glob over node ids, `reason` a part of the skip's own reason."""
+
+    test: str
+    reason: str
+
+    def covers(self, nodeid: str, reason: str) -> bool:
+        """Whether a test of this id that skips itself with this reason was agreed to."""
+        return fnmatch.fnmatchcase(nodeid, self.test) and self.reason in reason
+
+
+def read_skips(text: str) -> list[AgreedSkip]:
+    """Parse tests/skips.yml; every entry needs test, reason and why."""
+    entries = []
+    for entry in yaml.safe_load(text)["skips"]:
+        missing = {"test", "reason", "why"} - set(entry)
+        if missing:
+            raise pytest.UsageError(f"tests/skips.yml: {entry}: {', '.join(sorted(missing))} missing")
+        entries.append(AgreedSkip(entry["test"], entry["reason"]))
+    return entries
+
+
+class StagePlugin:
+    """Orders, times and reports; one per session."""
+
+    def __init__(self, stages: tuple[Stage, ...], agreed: list[AgreedSkip], enforce: bool) -> None:
+        self.stages = stages
+        self.agreed = agreed
+        self.enforce = enforce
+        self.seconds: dict[str, float] = {}
+        self.outcomes: dict[str, Counter[str]] = {}
+        self.skipped: list[tuple[str, str, bool]] = []
+        self.current: Stage | None = None
+        self.started = 0.0
+        self.reporter: pytest.TerminalReporter | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Stage by stage; a chosen stage without any test would be green for no reason."""
+        self.reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if not self.stages:
+            return
+        order = {stage.name: index for index, stage in enumerate(self.stages)}
+        kept: list[tuple[int, pytest.Item]] = []
+        for item in items:
+            stage = stage_of(item.nodeid.partition("::")[0])
+            if stage is None:
+                raise pytest.UsageError(f"{item.nodeid} belongs to no stage of tests/stages.py")
+            if stage.name in order:
+                kept.append((order[stage.name], item))
+        empty = [stage.name for index, stage in enumerate(self.stages) if index not in {index for index, _ in kept}]
+        if empty and not session.testsfailed:
+            raise pytest.UsageError(f"no test in stage {', '.join(empty)}")
+        items[:] = [item for _, item in sorted(kept, key=lambda pair: pair[0])]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Announce a stage when its first test starts; its time ends when the next stage's begins."""
+        stage = stage_of(item.nodeid.partition("::")[0])
+        if self.stages and stage is not self.current:
+            self._close()
+            self.current, self.started = stage, time.monotonic()
+            if stage and self.reporter:
+                number = self.stages.index(stage) + 1
+                self.reporter.ensure_newline()
+                self.reporter.write_sep("-", f"stage {number} of {len(self.stages)}: {stage.name} ({stage.title})", cyan=True)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+        """Turn a skip that was not agreed to into a failure."""
+        report: pytest.TestReport = yield
+        if report.skipped and not hasattr(report, "wasxfail"):
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            if not self._note_skip(report.nodeid, reason) and self.enforce:
+                report.outcome = "failed"
+                report.longrepr = f"{report.nodeid}: skipped, and tests/skips.yml does not list it: {reason}"
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        """The same for whole modules."""
+        report: pytest.CollectReport = yield
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            if not self._note_skip(report.nodeid, reason) and self.enforce:
+                report.outcome = "failed"
+                report.longrepr = f"{report.nodeid}: skipped, and tests/skips.yml does not list it: {reason}"
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count per stage: a test once, plus an error for a failing set-up or tear-down."""
+        stage = stage_of(report.nodeid.partition("::")[0])
+        if stage and (report.when == "call" or report.outcome != "passed"):
+            self.outcomes.setdefault(stage.name, Counter())[report.outcome] += 1
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """The last stage ends with the session."""
+        self._close()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Skips with their reasons, then the stages with their times, just above pytest's own last line."""
+        if self.skipped:
+            terminalreporter.section("skipped", sep="-")
+            for nodeid, reason, agreed in self.skipped:
+                terminalreporter.write_line(f"{nodeid}: {reason}{'' if agreed else '  (not in tests/skips.yml)'}")
+        if self.seconds:
+            terminalreporter.section("stages", sep="-")
+            terminalreporter.write_line(f"{'stage':<12} {'passed':>7} {'failed':>7} {'skipped':>8} {'time':>8}")
+            for name, seconds in self.seconds.items():
+                count = self.outcomes.get(name, Counter())
+                clock = f"{int(seconds) // 60}:{seconds % 60:04.1f}"
+                terminalreporter.write_line(
+                    f"{name:<12} {count['passed']:>7} {count['failed']:>7} {count['skipped']:>8} {clock:>8}",
+                    red=bool(count["failed"]),
+                )
+            not_run = [stage.name for stage in self.stages if stage.name not in self.seconds]
+            if not_run:
+                terminalreporter.write_line(f"not run: {', '.join(not_run)}", red=True)
+
+    def _close(self) -> None:
+        if self.current:
+            spent = time.monotonic() - self.started
+            self.seconds[self.current.name] = self.seconds.get(self.current.name, 0.0) + spent
+            self.current = None
+
+    def _note_skip(self, nodeid: str, reason: str) -> bool:
+        reason = reason.removeprefix("Skipped: ")
+        agreed = any(entry.covers(nodeid, reason) for entry in self.agreed)
+        self.skipped.append((nodeid, reason, agreed))
+        return agreed
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--stages`."""
+    parser.addoption("--stages", default="", help=f"comma-separated stages to run: all, {', '.join(BY_NAME)}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the stages; only their folders are collected unless paths were given too."""
+    option = config.getoption("--stages")
+    stages = chosen(option) if option else ()
+    config.pluginmanager.register(StagePlugin(stages, read_skips(SKIPS.read_text()), enforce=bool(stages)))
+    if stages and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(ROOT / path) for stage in stages for path in stage.paths if (ROOT / path).exists()]
