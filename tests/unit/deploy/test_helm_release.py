@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Helm release as data."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _helm_release as release
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
+
+MANIFEST = """
+---
+# Source: chart/templates/a.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {date: 2024-04-01, sign: =, "yes": "no"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: s, namespace: other}
+data: {password: aHVudGVyMg==}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: c}
+rules: []
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: hook, annotations: {helm.sh/hook: pre-install}}
+---
+apiVersion: v1
+kind: ConfigMapList
+items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: listed}}]
+"""
+
+
+def test_objects_have_namespaces_and_no_hooks():
+    found = release.objects(MANIFEST, "monitoring")
+    assert [release.label(item) for item in found] == [
+        "ConfigMap monitoring/a",
+        "Secret other/s",
+        "ClusterRole c",
+        "ConfigMap monitoring/listed",
+    ]
+
+
+def test_scalars_are_read_as_helm_reads_them():
+    data = release.objects(MANIFEST, "monitoring")[0]["data"]
+    assert data == {"date": "2024-04-01", "sign": "=", "yes": "no"}
+
+
+def test_no_yaml_is_told():
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        release.objects("a: b: c", "monitoring")
+
+
+def test_diff_hides_secret_values_and_still_shows_the_change():
+    before = release.objects(MANIFEST, "monitoring")
+    after = release.objects(MANIFEST.replace("aHVudGVyMg==", "b3RoZXI="), "monitoring")
+    (entry,) = release.diff(before, after)
+    assert entry["before_header"] == "Secret other/s"
+    assert "aHVudGVyMg" not in entry["before"] + entry["after"]
+    assert entry["before"] != entry["after"]
+
+
+def test_changes_names_objects():
+    before = release.objects(MANIFEST, "monitoring")
+    after = [*before[1:], {"kind": "Service", "metadata": {"name": "new"}}]
+    after[0] = {**after[0], "data": {}}
+    assert release.changes(before, after) == {
+        "created": ["Service new"],
+        "changed": ["Secret other/s"],
+        "removed": ["ConfigMap monitoring/a"],
+    }
+
+
+def deployment(**spec):
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "d", "labels": {"a": "b"}},
+        "spec": spec,
+    }
+
+
+def prometheus(**spec):
+    return {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": {"name": "p"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "paths"),
+    [
+        (deployment(replicas=1), None, ["(absent)"]),
+        (deployment(replicas=1), deployment(replicas=1, strategy={"type": "RollingUpdate"}), []),
+        (deployment(replicas=1), deployment(replicas=2), ["spec.replicas"]),
+        (deployment(strategy={}), deployment(strategy={"type": "RollingUpdate"}), []),
+        (deployment(paused=False), deployment(), []),
+        (deployment(paused=False), deployment(paused=True), ["spec.paused"]),
+        (deployment(port="8080"), deployment(port=8080), []),
+        (
+            deployment(resources={"limits": {"cpu": "1000m", "memory": "1024Mi"}}),
+            deployment(resources={"limits": {"cpu": "1", "memory": "1Gi"}}),
+            [],
+        ),
+        (
+            deployment(resources={"limits": {"cpu": "2"}}),
+            deployment(resources={"limits": {"cpu": "1"}}),
+            ["spec.resources.limits.cpu"],
+        ),
+        (deployment(args=["--a"]), deployment(args=["--a", "--b"]), ["spec.args"]),
+        (deployment(args=["--a"]), deployment(args=["--b"]), ["spec.args[0]"]),
+        (deployment(nothing=None), deployment(), []),
+        (
+            prometheus(serviceMonitorSelector={}),
+            prometheus(serviceMonitorSelector={"matchLabels": {"a": "b"}}),
+            ["spec.serviceMonitorSelector"],
+        ),
+        (prometheus(retention="30d"), prometheus(retention="30d", portName="web"), []),
+        (prometheus(retention="30d"), prometheus(retention="30d", paused=True), ["spec.paused"]),
+        (
+            prometheus(retention="30d"),
+            prometheus(retention="30d", ruleNamespaceSelector={"matchLabels": {"a": "b"}}),
+            ["spec.ruleNamespaceSelector"],
+        ),
+    ],
+)
+def test_drift(wanted, live, paths):
+    assert release.drift(wanted, live) == paths
+
+
+def test_drift_of_labels():
+    live = deployment()
+    live["metadata"] = {"name": "d", "labels": {"a": "x"}}
+    assert release.drift(deployment(), live) == ["metadata.labels.a"]
+
+
+def test_repaired_keeps_identity_and_drops_additions():
+    wanted = prometheus(serviceMonitorSelector={})
+    live = prometheus(serviceMonitorSelector={"matchLabels": {"a": "b"}}, paused=True)
+    live["metadata"] = {"name": "p", "uid": "1", "resourceVersion": "7", "labels": {"x": "y"}, "managedFields": []}
+    body = release.repaired(wanted, live)
+    assert body["spec"] == {"serviceMonitorSelector": {}}
+    assert body["metadata"] == {"name": "p", "uid": "1", "resourceVersion": "7", "labels": {"x": "y"}}
+
+
+def test_chart_of():
+    text = "apiVersion: v2\nname: loki\nversion: '18.11.0' # pinned\ndependencies:\n  - name: x\n    version: 1\n"
+    assert release.chart_of(text) == "loki-18.11.0"
+    assert release.chart_of("name: loki") == ""
+
+
+def test_literal_credentials_in_values_are_hidden():
+    values = {
+        "grafana": {"adminPassword": "hunter2", "admin": {"passwordKey": "admin-password", "existingSecret": "s"}},
+        "s3": [{"secretAccessKey": "AKIA", "accessKeyId": "${AWS_KEY}", "endpoint": "minio:9000"}],
+        "replicas": 2,
+    }
+    assert release.masked_values(values) == {
+        "grafana": {"adminPassword": "(hidden)", "admin": {"passwordKey": "admin-password", "existingSecret": "s"}},
+        "s3": [{"secretAccessKey": "(hidden)", "accessKeyId": "${AWS_KEY}", "endpoint": "minio:9000"}],
+        "replicas": 2,
+    }
