@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks, _report
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _report
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import kube_auth_spec
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube, status_error
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         return {
             "changed": False,
             "failed": doc["failed"],
-            "msg": f"{_checks.first_line(_report.all_checks(verdicts))} Evidence: {folder}",
+            "msg": f"{_report.count_line(_report.all_checks(verdicts))}. Evidence: {folder}",
             "summary": doc["summary"],
             "evidence": str(folder),
             "ansible_stats": {

@@ -99,10 +99,16 @@ def table(title: str, verdicts: t.Sequence[Verdict], width: int = 120) -> list[L
             lines.extend((line, None) for line in _wrap("   cause ", f"{entry['code']}: {entry['message']}", width))
             lines.extend((line, None) for line in _wrap("   fix   ", entry["fix"], width))
     lines.append(("", None))
+    lines.append((count_line(checks), "red" if _checks.must_fail(checks) else "green"))
+    return lines
+
+
+def count_line(checks: t.Sequence[_checks.Check]) -> str:
+    """How many checks there are, by status."""
     counts = _checks.summarise(checks)
     parts = [f"{counts[status]} {_WORDS[status]}" for status in _checks.STATUSES if counts[status]]
-    lines.append((f"{counts['total']} checks: {', '.join(parts) or 'nothing was judged'}", "red" if red else "green"))
-    return lines
+    noun = "check" if counts["total"] == 1 else "checks"
+    return f"{counts['total']} {noun}: {', '.join(parts) or 'nothing was judged'}"
 
 
 def red_checks(checks: t.Sequence[_checks.Check]) -> list[_checks.Check]:

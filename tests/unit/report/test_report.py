@@ -41,12 +41,12 @@ def test_the_table_tells_every_cause_and_keeps_the_command_whole():
     assert "scrape/doris: FAILED" in text
     assert "server_unreachable: Nothing listens." in text and "server_error" in text
     assert "kubectl -n x rollout restart deploy/y" in text
-    assert text.endswith("1 checks: 1 FAILED")
+    assert text.endswith("1 check: 1 FAILED")
 
 
 def test_all_green_says_so():
     lines = _report.table("T", [_report.collect("scrape", GOOD)])
-    assert lines[-1] == ("1 checks: 1 ok", "green")
+    assert lines[-1] == ("1 check: 1 ok", "green")
 
 
 def test_junit_counts_and_types():
