@@ -72,7 +72,7 @@ lock: venv ## Pin anew what pyproject.toml asks for, into requirements-dev.txt
 	@.ci/lock
 
 docs: venv ## Write the generated pages of docs/ anew
-	@$(venv)/bin/python docs/generate.py
+	@$(venv)/bin/python .ci/docs.py
 
 clean: ## Remove what was built and cached in this checkout; the lab and its cache stay
 	@rm -rf .venv .cache .ansible .pytest_cache .ruff_cache .hypothesis tests/output *.tar.gz

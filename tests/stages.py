@@ -39,7 +39,7 @@ STAGES = (
     # Covered by `lint` when everything runs.
     Stage("changed", "ansible-lint of what changed", ("tests/gates/test_changed.py",), in_all=False),
     Stage("lint", "ansible-lint, profile production", ("tests/gates/test_ansible_lint.py",)),
-    Stage("sanity", "ansible-test sanity, the built artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
+    Stage("sanity", "ansible-test, the artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
     Stage("integration", "real servers on loopback", ("tests/integration",)),
     Stage("molecule", "scenarios on the lab", ("tests/scenarios",)),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster",)),
@@ -132,9 +132,9 @@ class StagePlugin:
             self._close()
             self.current, self.started = stage, time.monotonic()
             if stage and self.reporter:
-                number = self.stages.index(stage) + 1
+                place = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}"
                 self.reporter.ensure_newline()
-                self.reporter.write_sep("-", f"stage {number} of {len(self.stages)}: {stage.name} ({stage.title})", cyan=True)
+                self.reporter.write_sep("-", f"{place}: {stage.name} ({stage.title})", cyan=True)
         return (yield)
 
     @pytest.hookimpl(wrapper=True)

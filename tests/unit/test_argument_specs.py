@@ -48,7 +48,7 @@ def is_template(value: Any) -> bool:
 
 
 def test_every_role_has_a_specification_and_a_readme() -> None:
-    roles = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()) if (ROOT / "roles").exists() else []
+    roles = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
     assert roles == ROLES
     assert [role for role in roles if not (ROOT / "roles" / role / "README.md").exists()] == []
 
@@ -98,8 +98,11 @@ def test_defaults_have_the_declared_type(role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_every_option_is_typed_and_described(role: str) -> None:
     """Lists of dictionaries stay without sub-options on purpose: entries are validated with better messages."""
-    poor = [name for name, option in nested(spec_of(role)) if "type" not in option or not option.get("description")]
-    poor += [f"{name}: elements" for name, option in nested(spec_of(role)) if option.get("type") == "list" and "elements" not in option]
+    poor = []
+    for name, option in nested(spec_of(role)):
+        poor += [f"{name}: {key}" for key in ("type", "description") if not option.get(key)]
+        if option.get("type") == "list" and "elements" not in option:
+            poor.append(f"{name}: elements")
     assert poor == []
 
 

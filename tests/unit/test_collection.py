@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's metadata agrees with what lies in it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
+
+
+def documentation(module: str, name: str = "DOCUMENTATION") -> Any:
+    """A documentation block of a module, parsed; EXAMPLES included."""
+    tree = ast.parse((ROOT / "plugins" / "modules" / f"{module}.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
+            return yaml.safe_load(ast.literal_eval(node.value))
+    return None
+
+
+def test_the_action_group_holds_every_module() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+    group = runtime["action_groups"]["all"]
+    assert sorted(entry for entry in group if isinstance(entry, str)) == MODULES
+    assert group[0] == {"metadata": {"extend_group": ["kubernetes.core.k8s", "kubernetes.core.helm"]}}
+
+
+def test_every_action_plugin_has_its_documentation() -> None:
+    actions = {path.stem for path in (ROOT / "plugins" / "action").glob("*.py") if not path.stem.startswith("_")}
+    assert sorted(actions - set(MODULES)) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_documented_with_examples_and_attributes(module: str) -> None:
+    told = documentation(module)
+    assert told["module"] == module
+    examples = documentation(module, "EXAMPLES")
+    assert examples
+    fragments = told.get("extends_documentation_fragment") or []
+    attributes = told.get("attributes") or {}
+    assert "check_mode" in attributes or any("attributes" in fragment for fragment in fragments)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_name_modules_in_full(module: str) -> None:
+    """So that an example can be pasted."""
+    assert f"dataplatform.monitoring.{module}" in str(documentation(module, "EXAMPLES"))
+
+
+def test_private_code_is_marked_by_its_name() -> None:
+    """Only modules, filters and actions are for users; what they share may change at any time."""
+    utils = [path.name for path in (ROOT / "plugins" / "module_utils").glob("*.py") if path.name != "__init__.py"]
+    assert [name for name in utils if not name.startswith("_")] == []
+
+
+def test_the_development_environment_serves_the_declared_floor() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+    assert runtime["requires_ansible"] == ">=2.19.0"
+    assert "ansible-core==2.19." in (ROOT / "requirements-dev.txt").read_text()
