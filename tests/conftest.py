@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-pytest_plugins = ["tests.stages", "pytester"]
+pytest_plugins = ["tests.stages", "tests.lab_fixture", "pytester"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB_BIN = Path("/var/lib/dataplatform-monitoring-lab/bin")

@@ -40,7 +40,9 @@ STAGES = (
     Stage("changed", "ansible-lint of what changed", ("tests/gates/test_changed.py",), in_all=False),
     Stage("lint", "ansible-lint, profile production", ("tests/gates/test_ansible_lint.py",)),
     Stage("sanity", "ansible-test, the artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
-    Stage("integration", "real servers on loopback", ("tests/integration",)),
+    # First of those that need the lab: it begins and ends without one.
+    Stage("lab", "the lab itself: up, down, after a crash", ("tests/cluster/test_lab_leaves_nothing.py",)),
+    Stage("integration", "real servers on loopback", ("tests/integration", "tests/differential")),
     Stage("molecule", "scenarios on the lab", ("tests/scenarios",)),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster",)),
     Stage("faults", "break it, read the diagnosis", ("tests/faults",)),
@@ -60,12 +62,14 @@ def chosen(option: str) -> tuple[Stage, ...]:
 
 
 def stage_of(path: str) -> Stage | None:
-    """The stage a file (relative to the checkout, with slashes) belongs to, if any."""
+    """The stage a file (relative to the checkout, with slashes) belongs to, if any: the most exact path wins."""
+    found = None
+    longest = -1
     for stage in STAGES:
         for prefix in stage.paths:
-            if path == prefix or path.startswith(prefix + "/"):
-                return stage
-    return None
+            if (path == prefix or path.startswith(prefix + "/")) and len(prefix) > longest:
+                found, longest = stage, len(prefix)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,10 +123,11 @@ class StagePlugin:
                 raise pytest.UsageError(f"{item.nodeid} belongs to no stage of tests/stages.py")
             if stage.name in order:
                 kept.append((order[stage.name], item))
-        empty = [stage.name for index, stage in enumerate(self.stages) if index not in {index for index, _ in kept}]
+        filled = {pair[0] for pair in kept}
+        empty = [stage.name for stage in self.stages if order[stage.name] not in filled]
         if empty and not session.testsfailed:
             raise pytest.UsageError(f"no test in stage {', '.join(empty)}")
-        items[:] = [item for _, item in sorted(kept, key=lambda pair: pair[0])]
+        items[:] = [pair[1] for pair in sorted(kept, key=lambda pair: pair[0])]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import CAUSES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copies of the checkout where tools insist on a path .../ansible_collections/dataplatform/monitoring."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dataplatform-monitoring"
+
+#: Stands in for the get-pip script that ansible-test would fetch from a server of its own: the interpreter's bundled
+#: pip does the same. A process of its own, because ensurepip leaves settings behind that forbid any other download.
+GET_PIP = """\
+import subprocess, sys
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True)
+arguments = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
+subprocess.run([sys.executable, "-m", "pip", "install", *arguments], check=True)
+"""
+
+
+def tracked_files() -> list[Path]:
+    """What git has or would take, as it lies in the work tree, relative to the checkout."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    return [Path(name) for name in sorted(set(listed)) if name and (ROOT / name).is_file()]
+
+
+def copy_collection(parent: Path) -> Path:
+    """Copy the tracked files to parent/ansible_collections/dataplatform/monitoring and return that folder.
+
+    The lab stays behind: a program beside the collection, with Helm templates that end in .yaml and are none.
+    """
+    target = parent / "ansible_collections" / "dataplatform" / "monitoring"
+    shutil.rmtree(target, ignore_errors=True)
+    for name in tracked_files():
+        if name.parts[0] == "lab":
+            continue
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
+    # Its documentation fragments; ansible-test looks nowhere but beside the collection.
+    needed = Path("ansible_collections") / "kubernetes" / "core"
+    if not (parent / needed).exists():
+        shutil.copytree(Path(sys.prefix) / "collections" / needed, parent / needed)
+    return target
+
+
+def ansible_test_home() -> Path:
+    """A home for ansible-test, kept between runs: its environments, and the stand-in for get-pip."""
+    home = CACHE / f"ansible-test-{version('ansible-core')}"
+    import ansible_test
+
+    requirements = Path(ansible_test.__path__[0]) / "_internal" / "python_requirements.py"
+    (pip,) = set(re.findall(r"pip='([0-9.]+)'", requirements.read_text()))
+    stand_in = home / ".ansible" / "test" / "cache" / f"get_pip_{pip.replace('.', '_')}.py"
+    stand_in.parent.mkdir(parents=True, exist_ok=True)
+    stand_in.write_text(GET_PIP)
+    return home
+
+
+def ansible_test_environment() -> dict[str, str]:
+    """The environment for ansible-test; its HOME is not the user's, whose pip settings still hold."""
+    environment = {**os.environ, "HOME": str(ansible_test_home())}
+    del environment["ANSIBLE_COLLECTIONS_PATH"]
+    for settings in (Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"):
+        if "PIP_CONFIG_FILE" not in os.environ and settings.exists():
+            environment["PIP_CONFIG_FILE"] = str(settings)
+    return environment
+
+
+def python_version() -> str:
+    """As ansible-test wants it named."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pytest plugin: the lab, for tests that need a live cluster.
+
+`lab` brings it up (a running one is used as it is) and says how to reach it. When every stage runs, the session starts
+from a fresh lab and leaves the machine as it found it: a lab that was not up before is taken down at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = Path("/var/lib/dataplatform-monitoring-lab")
+KUBECONFIG = STATE / "kubeconfig"
+BIN = STATE / "bin"
+
+
+@dataclasses.dataclass(frozen=True)
+class Lab:
+    """A running lab."""
+
+    kubeconfig: Path = KUBECONFIG
+    bin: Path = BIN
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment for programs that work on the lab; its programs are in PATH already."""
+        return {**os.environ, "KUBECONFIG": str(KUBECONFIG), "K8S_AUTH_KUBECONFIG": str(KUBECONFIG), **more}
+
+    def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run kubectl; fails the test with its own words unless `check` is false."""
+        return self._run([str(BIN / "kubectl"), *words], stdin=stdin, check=check, timeout=180)
+
+    def playbook(self, name: str, *options: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+        """Play playbooks/<name>.yml with the lab's inventory; `more` goes into the environment."""
+        command = ["ansible-playbook", "-i", str(ROOT / "inventories" / "lab"), str(ROOT / "playbooks" / f"{name}.yml")]
+        return self._run([*command, *options], check=check, timeout=840, **more)
+
+    def _run(
+        self, command: Sequence[str], *, stdin: str | None = None, check: bool, timeout: float, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment(**more), input=stdin if stdin is not None else "",
+            capture_output=True, text=True, check=False, timeout=timeout,
+        )  # fmt: skip
+        if check and done.returncode != 0:
+            words = f"{' '.join(command)} ended with {done.returncode}"
+            pytest.fail(f"{words}\n{done.stdout[-8000:]}\n{done.stderr[-4000:]}")
+        return done
+
+
+class LabKeeper:
+    """Starts and stops the lab on behalf of a session, and remembers how it found it."""
+
+    def __init__(self, config: pytest.Config, fresh: bool) -> None:
+        self.capture = config.pluginmanager.getplugin("capturemanager")
+        self.fresh = fresh
+        self.was_up = subprocess.run(
+            [sys.executable, "-m", "lab", "status"], cwd=ROOT, capture_output=True, check=False
+        ).returncode == 0  # fmt: skip
+
+    def command(self, word: str) -> None:
+        """Run `python -m lab <word>`, its progress in plain sight; raises CalledProcessError."""
+        live = self.capture.global_and_fixture_disabled() if self.capture else contextlib.nullcontext()
+        with live:
+            print(flush=True)
+            subprocess.run([sys.executable, "-m", "lab", word], cwd=ROOT, stdin=subprocess.DEVNULL, check=True)
+
+    def leave_as_found(self) -> None:
+        """Only a session that began with a fresh lab ends with the old state; others leave it up for the next."""
+        if self.fresh:
+            self.command("up" if self.was_up else "down")
+
+
+@pytest.fixture(scope="session")
+def lab_keeper(request: pytest.FixtureRequest) -> Iterator[LabKeeper]:
+    """How the lab was found, and the promise to leave it so. Ask for it before taking the lab up or down yourself."""
+    keeper = LabKeeper(request.config, fresh=request.config.getoption("--stages") == "all")
+    if keeper.fresh and keeper.was_up:
+        keeper.command("down")
+    yield keeper
+    keeper.leave_as_found()
+
+
+@pytest.fixture(scope="session")
+def lab(lab_keeper: LabKeeper) -> Lab:
+    """The running lab; if it cannot be started, every test that needs it says why at once."""
+    lab_keeper.command("up")
+    return Lab()
