@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cluster on the node: images into containerd, `kubeadm init`, then what a fresh cluster lacks (DNS settings, storage,
+the marker by which fault tests know that they may break it).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from .. import images, node
+from ..errors import LabError
+from ..images import Image
+from ..node import configuration
+from ..paths import BIN, KUBECONFIG, LAB, STATE
+from ..progress import step
+from ..run import environment, last_words, run
+
+IMPORTED = STATE / "images.json"
+MARKER = "dataplatform-monitoring-lab"
+
+
+def kubectl(*words: str, doing: str, stdin: str | None = None, timeout: float = 300) -> str:
+    """Run kubectl against the lab and return its output."""
+    # kubectl keeps what it learned about an API server in the home folder otherwise.
+    env = {"KUBECONFIG": str(KUBECONFIG), "KUBECACHEDIR": str(STATE / "kubectl-cache")}
+    return run([BIN / "kubectl", *words], doing=doing, env=env, stdin=stdin, timeout=timeout)
+
+
+def apply(objects: list[dict[str, Any]] | str, *, doing: str) -> None:
+    """`kubectl apply` of objects, or of YAML."""
+    text = objects if isinstance(objects, str) else json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", doing=doing, stdin=text)
+
+
+def configure(wanted: list[Image]) -> None:
+    """Write the node's configuration, with the image names that Kubernetes has to know."""
+    by_program = {Path(path).name: image.name for image in wanted for path in image.programs.values()}
+    pause = next(image.name for image in wanted if "/pause:" in image.name)
+    kubernetes = by_program["kube-apiserver"].rpartition(":")[2]
+    configuration.write(configuration.values(kubernetes, pause, by_program["coredns"]))
+
+
+def import_images(wanted: list[Image], programs: Path) -> int:
+    """Put into containerd what is not there yet in this version; return how many that were."""
+    known: dict[str, str] = json.loads(IMPORTED.read_text()) if IMPORTED.exists() else {}
+    missing = [image for image in wanted if known.get(image.name) != image.key(programs)]
+    if not missing:
+        return 0
+    with step("importing images") as progress, ThreadPoolExecutor(2) as pool:
+        imports = {pool.submit(_import, image, programs): image for image in missing}
+        for done, finished in enumerate(as_completed(imports), start=1):
+            finished.result()
+            image = imports[finished]
+            known[image.name] = image.key(programs)
+            IMPORTED.write_text(json.dumps(known, indent=1, sort_keys=True))
+            progress.update(done, len(missing), "images")
+        progress.result(f"{len(missing)} images")
+    return len(missing)
+
+
+def _import(image: Image, programs: Path) -> None:
+    command = [*node.entering(), "ctr", "--namespace", "k8s.io", "images", "import", "-"]
+    with subprocess.Popen(
+        command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as importer:
+        assert importer.stdin is not None and importer.stderr is not None
+        try:
+            images.write(image, programs, importer.stdin)
+            importer.stdin.close()
+        except BrokenPipeError:
+            pass  # The importer's own words, below, say more.
+        errors = importer.stderr.read().decode(errors="replace")
+    if importer.returncode:
+        raise LabError(f"importing {image.name}: {last_words(errors)}")
+
+
+def check_image_names(wanted: list[Image]) -> None:
+    """images.yml must hold every image that this kubeadm asks for."""
+    listing = node.inside(["kubeadm", "config", "images", "list", "--config", STATE / "node" / "kubeadm.yaml"],
+                          doing="asking kubeadm for its images")  # fmt: skip
+    missing = sorted(set(listing.split()) - {image.name for image in wanted} - _as_host_process(listing))
+    if missing:
+        raise LabError(f"lab/images.yml lacks images that kubeadm needs: add {', '.join(missing)}")
+
+
+def _as_host_process(listing: str) -> set[str]:
+    return {name for name in listing.split() if "/kube-proxy:" in name}
+
+
+def initialise() -> None:
+    """`kubeadm init`, and what it leaves to others."""
+    config = STATE / "node" / "kubeadm.yaml"
+    with step("kubeadm init"):
+        node.supervisor("start", "kubelet")
+        node.inside(
+            ["kubeadm", "init", "--config", config, "--skip-phases=addon/kube-proxy"],
+            doing="kubeadm init (see the logs below /var/lib/dataplatform-monitoring-lab/logs)",
+        )
+    proxy = node.inside(
+        ["kubeadm", "kubeconfig", "user", "--config", config, "--client-name", "system:kube-proxy"],
+        doing="making kube-proxy's kubeconfig",
+    )
+    _write_secret(STATE / "node" / "kube-proxy.kubeconfig", proxy)
+    node.supervisor("start", "kube-proxy")
+    _write_secret(KUBECONFIG, (STATE / "node" / "etc" / "kubernetes" / "admin.conf").read_text())
+    with step("node and DNS"):
+        _finish()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+
+
+def _finish() -> None:
+    corefile = (LAB / "cluster" / "Corefile").read_text()
+    apply(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "coredns", "namespace": "kube-system"},
+                "data": {"Corefile": corefile},
+            }
+        ],
+        doing="configuring CoreDNS",
+    )
+    kubectl("--namespace=kube-system", "scale", "deployment/coredns", "--replicas=1", doing="scaling CoreDNS")
+    kubectl("wait", "--for=condition=Ready", f"node/{node.NAME}", "--timeout=120s", doing="waiting for the node")
+    kubectl("--namespace=kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s",
+            doing="waiting for CoreDNS")  # fmt: skip
+
+
+def mark(checkout: Path) -> None:
+    """The ConfigMap without which fault tests refuse a cluster."""
+    apply(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": MARKER, "namespace": "kube-system"},
+                "data": {"provider": "native", "checkout": str(checkout)},
+            }
+        ],
+        doing="marking the cluster as the lab",
+    )

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`make lab` and its companions on this machine: bring the native lab up, take it down, tell how it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from . import cluster, debian, images, node, ownership, sample, preflight, processes, programs
+from .cluster import storage
+from .errors import LabError
+from .paths import BIN, CHECKOUT, KUBECONFIG, LOGS, STATE
+from .progress import say, step
+
+
+def up() -> None:
+    """A Ready cluster with every image and the sample platform; does only what is missing."""
+    with ownership.lock():
+        modules = programs.modules()
+        preflight.check(cold=not all(programs.built(module) for module in modules))
+        changed = not running()
+        if changed:
+            ownership.refuse_foreign("replace")
+            preflight.install_packages()
+        folder = programs.build_all()
+        if changed:
+            _start(folder)
+        elif _adopt():
+            say("this lab was another checkout's, with the same pins: adopted")
+        recycled = storage.recycle()
+        if recycled:
+            say(f"volumes emptied for new claims: {', '.join(recycled)}")
+        changed |= bool(recycled)
+        changed |= sample.apply()
+    say(f"the lab {'is ready' if changed else 'was ready, nothing changed'}: KUBECONFIG={KUBECONFIG} PATH={BIN}:$PATH")
+
+
+def running() -> bool:
+    """Whether a complete lab with the pins of this checkout runs."""
+    current = ownership.owner()
+    return current is not None and node.pid() is not None and current["pins"] == ownership.pins()
+
+
+def _start(folder: Path) -> None:
+    wanted = images.images()
+    for image in wanted:
+        if image.debian:
+            debian.unpacked(image.debian)
+    if STATE.exists() or processes.marked():
+        with step("removing what is left of an earlier lab"):
+            node.stop()
+    node.remember()
+    for name in ("bin", "share"):
+        (STATE / name).symlink_to(folder / name)
+    cluster.configure(wanted)
+    with step("starting the node"):
+        node.start()
+        node.wait_for("containerd", _containerd_answers, 30)
+    cluster.check_image_names(wanted)
+    cluster.import_images(wanted, folder)
+    cluster.initialise()
+    storage.create()
+    cluster.mark(CHECKOUT)
+    ownership.claim()
+
+
+def _containerd_answers() -> bool:
+    try:
+        node.inside(["ctr", "version"], doing="asking containerd")
+    except LabError:
+        return False
+    return True
+
+
+def _adopt() -> bool:
+    current = ownership.owner()
+    if current is None or current["checkout"] == str(CHECKOUT):
+        return False
+    ownership.claim()
+    cluster.mark(CHECKOUT)
+    return True
+
+
+def down() -> None:
+    """Remove everything of the lab but the cache, whatever state it is in."""
+    if os.geteuid() != 0:
+        raise LabError("removing the lab needs root: run `sudo make lab-down`")
+    with ownership.lock():
+        ownership.refuse_foreign("remove")
+        if not STATE.exists() and not processes.marked():
+            say("no lab on this machine, nothing to remove")
+            return
+        with step("removing the lab, the data of its volumes too"):
+            node.stop()
+    say("the cache of built programs stays; remove it with: rm -rf ~/.cache/dataplatform-monitoring")
+
+
+def status() -> None:
+    """Whose lab, which versions, what is Ready. Raises LabError when there is no running lab."""
+    current = ownership.owner()
+    if current is None:
+        raise LabError("no lab on this machine: start one with `make lab`")
+    if node.pid() is None:
+        raise LabError("the lab's node is not running (crashed, or the machine was restarted): `make lab` starts it anew")
+    say(f"native lab of {current['checkout']}, {'pins as here' if running() else 'other pins than here'}")
+    say(node.supervisor("status").rstrip())
+    listing = json.loads(cluster.kubectl("get", "pods", "--all-namespaces", "--output=json", doing="reading Pods"))
+    ready = [pod for pod in listing["items"] if sample.ready(pod)]
+    say(f"{len(ready)} of {len(listing['items'])} Pods ready")
+    for pod in listing["items"]:
+        if pod not in ready:
+            say(f"  not ready: {pod['metadata']['namespace']}/{pod['metadata']['name']}, {pod['status'].get('phase')}")
+    say(f"KUBECONFIG={KUBECONFIG}")
+
+
+def logs() -> None:
+    """Where the logs are, and the last lines of each."""
+    if not LOGS.is_dir():
+        raise LabError("no lab on this machine: start one with `make lab`")
+    for file in sorted(LOGS.glob("*.log")):
+        lines = file.read_text(errors="replace").splitlines()[-15:]
+        say(f"== {file}")
+        for line in lines:
+            say(line[: shutil.get_terminal_size((200, 20)).columns])
