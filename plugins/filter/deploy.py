@@ -20,8 +20,14 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
 def _refusals(settings: t.Any) -> list[str]:
     """:param settings: those of the role named in C(role); every reason why it does not start."""
     settings = plain(settings)
-    judge = {"prometheus_operator": _preflight_stack.refuse, "loki": _preflight_loki.refuse}
-    return judge.get(settings["role"], _preflight.common)(settings)
+    return _ROLES[settings["role"]](settings)
+
+
+_ROLES: dict[str, t.Callable[[t.Any], list[str]]] = {
+    "exporters": _preflight.exporters,
+    "loki": _preflight_loki.refuse,
+    "prometheus_operator": _preflight_stack.refuse,
+}
 
 
 class FilterModule:
@@ -31,6 +37,9 @@ class FilterModule:
         return {
             "refusals": _refusals,
             "exporter_objects": lambda catalogue, settings=None: _exporters.exporter_objects(
+                plain(catalogue), plain(settings or {})
+            ),
+            "exporter_secrets": lambda catalogue, settings=None: _exporters.exporter_secrets(
                 plain(catalogue), plain(settings or {})
             ),
             "exporter_workloads": lambda catalogue, settings=None: _exporters.exporter_workloads(

@@ -20,12 +20,13 @@ Entry = dict[str, Any]
 ENTRY_LABEL = "dataplatform.monitoring/entry"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "dataplatform.monitoring"}
 DECISIONS_CONFIGMAP = "dataplatform-monitoring-catalogue"
+# A pack's way to say: wherever the monitoring is deployed.
+MONITORING_NAMESPACE = "$monitoring_namespace"
 DECISIONS_KEY = "decisions.json"
 SEVERITIES = ("critical", "warning", "info")
 
 # RFC 1123 label, https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-# Service port names may be 63 characters, container port names 15; both are DNS labels (the latter with a letter).
 # Prometheus' own duration grammar, https://prometheus.io/docs/prometheus/latest/configuration/configuration/
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _UNITS = (31_536_000.0, 604_800.0, 86_400.0, 3_600.0, 60.0, 1.0, 0.001)

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import is_dns_label, seconds
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
+    MONITORING_NAMESPACE,
+    is_dns_label,
+    seconds,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import Problem, show, type_of
 
 
@@ -25,6 +29,11 @@ def check_dns_label(value: Any, path: str) -> list[Problem]:
             "use lower-case letters, digits and -, at most 63, beginning and ending with a letter or digit",
         )
     ]
+
+
+def check_namespace(value: Any, path: str) -> list[Problem]:
+    """The namespace in a pack: fixed, or wherever the monitoring is."""
+    return [] if value == MONITORING_NAMESPACE else check_dns_label(value, path)
 
 
 def check_duration(value: Any, path: str) -> list[Problem]:
@@ -106,6 +115,7 @@ def check_objective(value: Any, path: str) -> list[Problem]:
 
 CHECKS = {
     "dns-label": check_dns_label,
+    "namespace": check_namespace,
     "duration": check_duration,
     "duration-or-zero": check_duration_or_zero,
     "window": check_window,

@@ -9,11 +9,12 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_ports as ports
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
+    MONITORING_NAMESPACE,
     Entry,
     Faults,
     as_selector,
@@ -87,13 +88,18 @@ def resolve(
     }
 
 
-def _common(entry: Entry, pack: Mapping[str, Any]) -> Entry:
+def _pack_namespace(pack: Mapping[str, Any], namespace: str) -> str | None:
+    usual = pack.get("namespace")
+    return namespace if usual == MONITORING_NAMESPACE else usual
+
+
+def _common(entry: Entry, pack: Mapping[str, Any], namespace: str) -> Entry:
     """What does not depend on a cluster."""
     resolved = {
         "name": entry["name"],
         "kind": entry.get("kind", BASE_KIND),
         "description": entry.get("description", ""),
-        "namespace": entry.get("namespace", pack.get("namespace")),
+        "namespace": entry.get("namespace") or _pack_namespace(pack, namespace),
         "optional": entry.get("optional", False),
         "adopt": entry.get("adopt", pack.get("adopt", False)),
         "team": entry.get("team", ""),
@@ -155,7 +161,7 @@ def _number(value: Any) -> str | None:
 
 def _resolve_plain(entry: Entry, pack: Mapping[str, Any], namespace: str, decide: Decider) -> Entry:
     """Prometheus without Kubernetes: targets are expected by their job, nothing is made."""
-    resolved = _common(entry, pack)
+    resolved = _common(entry, pack, namespace)
     resolved.update(
         job=entry.get("job", entry["name"]),
         state="adopted",
@@ -187,7 +193,7 @@ def _resolve_entry(
     faults: Faults,
     notes: list[str],
 ) -> Entry:
-    resolved = _common(entry, pack)
+    resolved = _common(entry, pack, namespace)
     name, home = resolved["name"], resolved["namespace"] or namespace
     exporter = resolve_exporter(entry, pack, namespace) if "exporter" in entry else None
     kind = monitor_kind(entry, pack)
@@ -264,22 +270,24 @@ def _endpoints(
     return result
 
 
-def _port_finder(resolved: Entry, cluster: Mapping[str, Any]) -> Any:
+def _port_finder(resolved: Entry, cluster: Mapping[str, Any]) -> Callable[[dict[str, Any]], ports.Resolved]:
     selector, namespaces = resolved["selector"], resolved["namespaces"]
-    services = ports.matching(cluster.get("services"), namespaces, selector)
+    services, pods = cluster.get("services"), cluster.get("pods")
     if resolved["monitor"] == "PodMonitor":
-        pods = ports.matching(cluster.get("pods"), namespaces, selector)
-        if pods:
-            return lambda endpoint: ports.resolve_pod_port(endpoint, pods)
-        return lambda endpoint: _unknown(
-            endpoint, "portNumber", f"no Pod in {', '.join(namespaces)} has the labels {selector_text(selector)}"
-        )
-    if services:
-        pods = ports.pods_behind(services, cluster.get("pods"))
-        return lambda endpoint: ports.resolve_service_port(endpoint, services, pods)
-    return lambda endpoint: _unknown(
-        endpoint, "targetPort", f"no Service in {', '.join(namespaces)} has the labels {selector_text(selector)} yet"
-    )
+        key, what = "portNumber", "Pod"
+        found = ports.matching(pods, namespaces, selector)
+        if found:
+            return lambda endpoint: ports.resolve_pod_port(endpoint, found)
+    else:
+        key, what = "targetPort", "Service"
+        found = ports.matching(services, namespaces, selector)
+        if found:
+            behind = ports.pods_behind(found, pods)
+            return lambda endpoint: ports.resolve_service_port(endpoint, found, behind)
+    why = f"no {what} in {', '.join(namespaces)} has the labels {selector_text(selector)} yet"
+    if (pods if what == "Pod" else services) is None:
+        why = f"the {what}s of the cluster are not known"
+    return lambda endpoint: _unknown(endpoint, key, why)
 
 
 def _unknown(endpoint: Mapping[str, Any], key: str, why: str) -> ports.Resolved:
@@ -288,10 +296,8 @@ def _unknown(endpoint: Mapping[str, Any], key: str, why: str) -> ports.Resolved:
     if not isinstance(port, int):
         return ports.Resolved(dict(endpoint))
     done = {(key if name == "port" else name): value for name, value in endpoint.items()}
-    return ports.Resolved(
-        done,
-        note=f"{why}, so {port} is taken for a declared container port ({key}); run again when the service is there",
-    )
+    note = f"{why}, so {port} is taken for a declared container port ({key}); run again when that has changed"
+    return ports.Resolved(done, note=note)
 
 
 def _probe_url(resolved: Entry, cluster: Mapping[str, Any]) -> str | None:

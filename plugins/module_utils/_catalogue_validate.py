@@ -18,7 +18,6 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import _pa
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
     Faults,
     as_selector,
-    is_dns_label,
     plain,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_checks import CHECKS
@@ -316,7 +315,7 @@ def _check_scraped_twice(
     selector = entry.get("selector", pack.get("selector"))
     endpoints = entry.get("endpoints", pack.get("endpoints"))
     namespace = entry.get("namespace", pack.get("namespace"))
-    if not isinstance(selector, Mapping) or not isinstance(endpoints, list) or not is_dns_label(namespace):
+    if not isinstance(selector, Mapping) or not isinstance(endpoints, list) or not isinstance(namespace, str):
         return
     for number, endpoint in enumerate(endpoints):
         if not isinstance(endpoint, Mapping):

@@ -84,7 +84,7 @@ PACK: dict[str, Any] = {
     "properties": {
         "description": _TEXT,
         "source": {"type": "array", "items": _TEXT},
-        "namespace": {"type": "string", "x-check": "dns-label"},
+        "namespace": {"type": "string", "x-check": "namespace"},
         "selector": entry_schema.SELECTOR,
         "endpoints": {"type": "array"},
         "monitor": {"type": "string", "enum": ["ServiceMonitor", "PodMonitor", "ScrapeConfig"]},
