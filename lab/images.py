@@ -131,7 +131,7 @@ def _layers(image: Image, programs: Path) -> Iterator[Iterator[Entry]]:
         yield debian.packages(image.debian)
     yield _base(image)
     if image.shell:
-        yield _busybox()
+        yield _busybox(with_program="busybox" not in image.debian)
     yield _own(image, programs)
 
 
@@ -146,9 +146,10 @@ def _base(image: Image) -> Iterator[Entry]:
         yield _file("etc/ssl/certs/ca-certificates.crt", CERTIFICATES.read_bytes(), 0o644)
 
 
-def _busybox() -> Iterator[Entry]:
+def _busybox(with_program: bool) -> Iterator[Entry]:
     program = next(path for path in BUSYBOX if path.exists())
-    yield _file("bin/busybox", program.read_bytes(), 0o755)
+    if with_program:
+        yield _file("bin/busybox", program.read_bytes(), 0o755)
     applets = subprocess.run([str(program), "--list"], capture_output=True, text=True, check=True).stdout.split()
     for applet in applets:
         if applet != "busybox":

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import images, programs
+from . import images, node, programs
+from .cluster import storage
 from .errors import LabError
 from .paths import CHECKOUT, LAB, LOCK, STATE
 
@@ -47,10 +48,11 @@ def lock() -> Iterator[None]:
 def pins() -> str:
     """A hash of everything that decides what a cluster is made of: a lab with another one is another lab."""
     digest = hashlib.sha256("".join(module.key() for module in programs.modules()).encode())
-    digest.update(repr(images.images()).encode())
+    digest.update(repr([images.images(), storage.names(), node.FOLDERS, node.ADDRESS, node.POD_NETWORK]).encode())
     for folder in ("node", "cluster", "debian"):
         for file in sorted((LAB / folder).rglob("*")):
-            if file.is_file() and file.suffix != ".pyc":
+            # How the lab is brought up may change without the lab being another one.
+            if file.is_file() and file.suffix not in (".py", ".pyc"):
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -92,8 +92,7 @@ def check_disk(folder: Path, needed: int, remedy: str) -> None:
 
 def check_networks(routes: str) -> None:
     """Raise LabError when this machine already routes into the lab's networks. `routes` is what `ip route` prints."""
-    link = f"{node.HOST_ADDRESS}/30"
-    ours = [ip_network(network, strict=False) for network in (node.POD_NETWORK, node.SERVICE_NETWORK, link)]
+    ours = [ip_network(network) for network in node.NETWORKS]
     for line in routes.splitlines():
         words = line.split()
         destination = words[1] if words and words[0] in ("local", "broadcast", "unreachable", "blackhole") else words[0]

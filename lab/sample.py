@@ -11,7 +11,7 @@ from typing import Any
 from .cluster import kubectl
 from .node import wait_for
 from .paths import LAB
-from .progress import say, step
+from .progress import Step, say, step
 
 FOLDER = LAB / "platform"
 
@@ -32,18 +32,10 @@ def apply() -> bool:
     return bool(changed)
 
 
-def unready(progress: Any) -> list[str]:
-    """The platform's Pods that are not ready yet."""
-    namespaces = {
-        item["metadata"]["name"]
-        for item in json.loads(kubectl("get", "namespaces", "--output=json", doing="reading namespaces"))["items"]
-    }
+def unready(progress: Step) -> list[str]:
+    """The Pods that are not ready yet."""
     listing = json.loads(kubectl("get", "pods", "--all-namespaces", "--output=json", doing="reading Pods"))
-    waiting = [
-        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        for pod in listing["items"]
-        if pod["metadata"]["namespace"] in namespaces and not ready(pod)
-    ]
+    waiting = [pod["metadata"]["name"] for pod in listing["items"] if not ready(pod)]
     progress.note(f"waiting for {len(waiting)} Pods")
     return waiting
 

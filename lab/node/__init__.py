@@ -33,6 +33,8 @@ POD_NETWORK = "10.244.0.0/16"
 #: What kube-controller-manager gives the first node.
 NODE_POD_NETWORK = "10.244.0.0/24"
 SERVICE_NETWORK = "10.96.0.0/16"
+#: All that the lab addresses; while there is a lab, none of it is routed anywhere else.
+NETWORKS = (POD_NETWORK, SERVICE_NETWORK, "10.243.0.0/30")
 
 #: Paths that Kubernetes and what runs on it have fixed; in the node each is a folder below STATE/node.
 FOLDERS = (
@@ -161,7 +163,7 @@ def _connect(node: int) -> None:
 
     The `unreachable` ones rank below them and stay when the node dies: nothing addressed to a Pod ever leaves the machine.
     """
-    for network in (POD_NETWORK, SERVICE_NETWORK):
+    for network in NETWORKS:
         run(["ip", "route", "replace", "unreachable", network, "metric", "9999"], doing="adding a route")
     in_node = ["nsenter", "--target", str(node), "--net", "ip"]
     for command in (
@@ -181,10 +183,11 @@ def _connect(node: int) -> None:
 
 
 def _disconnect() -> None:
-    if Path("/sys/class/net", LINK).exists():
-        run(["ip", "link", "delete", LINK], doing="removing the node's link")
+    link = Path("/sys/class/net", LINK)
+    # The kernel takes the cable away with the network at its other end, a little after the last process there.
+    wait_for(f"the kernel to remove the link {LINK} (`ip link delete {LINK}` does too)", lambda: not link.exists(), 30)
     routes = run(["ip", "route", "show", "type", "unreachable"], doing="reading routes")
-    for network in (POD_NETWORK, SERVICE_NETWORK):
+    for network in NETWORKS:
         if network in routes:
             run(["ip", "route", "delete", "unreachable", network, "metric", "9999"], doing="removing a route")
 
