@@ -13,65 +13,56 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _helm_release as releases
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import argument_spec, kube_auth_spec
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import (
-    ApiError,
-    ConfigError,
-    MonitoringError,
-)
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._resources import Resources
+from ansible_collections.dataplatform.monitoring.plugins.plugin_utils._kube_action import Arguments, KubeAction, Result
 
-SPEC: dict[str, dict[str, t.Any]] = {
-    "name": {"type": "str", "required": True},
-    "namespace": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "chart_ref": {"type": "str"},
-    "chart_version": {"type": "str"},
-    "chart_repo_url": {"type": "str"},
-    "values": {"type": "dict", "default": {}},
-    "timeout": {"type": "str", "default": "10m"},
-    "repair": {"type": "bool", "default": True},
-    "binary_path": {"type": "str", "default": "helm"},
-}
 # What kubernetes.core.helm takes of the authentication options.
 _HELM_AUTH = ("kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs")
 _NOT_YET_SERVED = ("no matches for kind", "resource mapping not found", "ensure CRDs are installed first")
 
 
-class ActionModule(ActionBase):
+class ActionModule(KubeAction):
     """Runs on the controller: one task instead of four, and the values never lie in a file that outlives it."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "chart_ref": {"type": "str"},
+        "chart_version": {"type": "str"},
+        "chart_repo_url": {"type": "str"},
+        "values": {"type": "dict", "default": {}},
+        "timeout": {"type": "str", "default": "10m"},
+        "repair": {"type": "bool", "default": True},
+        "binary_path": {"type": "str", "default": "helm"},
+    }
+    RULES: t.ClassVar[dict[str, t.Any]] = {
+        "mutually_exclusive": [("context", "ca_cert")],
+        "required_if": [("state", "present", ("chart_ref",))],
+    }
+    _task_vars: dict[str, t.Any]
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        self._task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
-        spec = argument_spec(SPEC, kube_auth_spec())
-        checked, args = self.validate_argument_spec(
-            argument_spec=spec,
-            mutually_exclusive=[("context", "ca_cert")],
-            required_if=[("state", "present", ("chart_ref",))],
-        )
-        del checked
-        with tempfile.TemporaryDirectory(prefix="dataplatform-monitoring-") as folder:  # mode 0700
-            try:
-                helm = _Helm(args, pathlib.Path(folder))
-                if args["state"] == "absent":
-                    result.update(self._module(args, {"release_state": "absent", "wait": True}, task_vars))
-                    result["msg"] = f"Release {args['name']} " + ("removed." if result.get("changed") else "is absent.")
-                else:
-                    result.update(self._present(args, helm, task_vars or {}))
-            except MonitoringError as error:
-                result.update(failed=True, msg=str(error))
         # The status repeats every value of the release, passwords somebody put into values included.
         for key in ("status", "stdout", "command", "invocation"):
             result.pop(key, None)
         return result
 
-    def _module(self, args: dict[str, t.Any], options: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
+    def act(self, args: Arguments) -> Result:
+        if args["state"] == "absent":
+            answer = self._module(args, {"release_state": "absent", "wait": True})
+            done = "would be removed" if self._task.check_mode else "removed"
+            said = done if answer.get("changed") else "is absent"
+            return answer if answer.get("failed") else {**answer, "msg": f"Release {args['name']} {said}."}
+        with tempfile.TemporaryDirectory(prefix="dataplatform-monitoring-") as folder:  # mode 0700
+            return self._present(args, _Helm(args, pathlib.Path(folder), self.connect(args)))
+
+    def _module(self, args: Arguments, options: dict[str, t.Any]) -> Result:
         """Run kubernetes.core.helm; its complaint about the missing helm-diff is dropped: its work is done here."""
         auth = {key: args[key] for key in _HELM_AUTH if args.get(key) not in (None, "")}
         if auth.get("validate_certs") is True:
@@ -86,7 +77,7 @@ class ActionModule(ActionBase):
                 **auth,
                 **options,
             },
-            task_vars=task_vars,
+            task_vars=self._task_vars,
         )
         warnings = [text for text in answer.get("warnings") or [] if "helm diff" not in str(text)]
         answer.pop("warnings", None)
@@ -96,7 +87,7 @@ class ActionModule(ActionBase):
             answer["msg"] = _plain(str(answer.get("msg")), args)
         return answer
 
-    def _present(self, args: dict[str, t.Any], helm: _Helm, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _present(self, args: Arguments, helm: _Helm) -> Result:
         check, diff = self._task.check_mode, self._task.diff
         resources = Resources(helm.kube)
         values = helm.write_values(args["values"])
@@ -109,7 +100,7 @@ class ActionModule(ActionBase):
             **({"chart_repo_url": args["chart_repo_url"]} if args.get("chart_repo_url") else {}),
         }
         before = helm.manifest() if diff or check else None
-        answer = self._module(args, options, task_vars)
+        answer = self._module(args, options)
         if answer.get("failed"):
             return answer
         namespace = args["namespace"]
@@ -125,18 +116,17 @@ class ActionModule(ActionBase):
             return answer
         answer["msg"] = f"Release {args['name']} is as wanted."
         if args["repair"]:
-            answer.update(self._repair(args, helm, resources, options, task_vars, before))
+            answer.update(self._repair(args, helm, resources, options, before))
         return answer
 
     def _repair(
         self,
-        args: dict[str, t.Any],
+        args: Arguments,
         helm: _Helm,
         resources: Resources,
         options: dict[str, t.Any],
-        task_vars: dict[str, t.Any],
         manifest: str | None,
-    ) -> dict[str, t.Any]:
+    ) -> Result:
         """Find what was edited or deleted by hand since, and put it back: by helm, custom resources by ourselves."""
         wanted = releases.objects(manifest or helm.manifest() or "", args["namespace"], resources.namespaced)
         drifted: list[tuple[dict[str, t.Any], dict[str, t.Any] | None, list[str], str]] = []
@@ -189,11 +179,11 @@ class ActionModule(ActionBase):
 class _Helm:
     """The helm binary, for what kubernetes.core.helm does not offer. Credentials travel in its environment only."""
 
-    def __init__(self, args: dict[str, t.Any], folder: pathlib.Path) -> None:
+    def __init__(self, args: Arguments, folder: pathlib.Path, kube: Kube) -> None:
         self._args = args
         self._folder = folder
         self._env = {**os.environ, **_helm_env(args, folder)}
-        self.kube = Kube(args)
+        self.kube = kube
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [self._args["binary_path"], *words, "--namespace", self._args["namespace"]]

@@ -9,45 +9,37 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _rollout as rollout
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import argument_spec, kube_auth_spec
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiUnreachable, MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._resources import Resources
+from ansible_collections.dataplatform.monitoring.plugins.plugin_utils._kube_action import Arguments, KubeAction, Result
 
 PAUSE = 1.0
-SPEC: dict[str, dict[str, t.Any]] = {
-    "workloads": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "kind": {"type": "str", "required": True, "choices": sorted(rollout.API_VERSIONS)},
-            "name": {"type": "str", "required": True},
-            "namespace": {"type": "str", "required": True},
-        },
-    },
-    "timeout": {"type": "int", "default": 300},
-}
 
 
-class ActionModule(ActionBase):
+class ActionModule(KubeAction):
     """Reads only; one connection for all workloads."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        "workloads": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "kind": {"type": "str", "required": True, "choices": sorted(rollout.API_VERSIONS)},
+                "name": {"type": "str", "required": True},
+                "namespace": {"type": "str", "required": True},
+                "optional": {"type": "bool", "default": False},
+            },
+        },
+        "timeout": {"type": "int", "default": 300},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        _checked, args = self.validate_argument_spec(argument_spec=argument_spec(SPEC, kube_auth_spec()))
+    def act(self, args: Arguments) -> Result:
         if self._task.check_mode:
-            return {**result, "changed": False, "msg": "Not waited for: a check run starts nothing.", "workloads": []}
-        try:
-            result.update(_wait(Kube(args), args["workloads"], args["timeout"]))
-        except MonitoringError as error:
-            result.update(failed=True, msg=str(error))
-        return result
+            return {"changed": False, "msg": "Not waited for: a check run starts nothing.", "workloads": []}
+        return _wait(self.connect(args), args["workloads"], args["timeout"])
 
 
 def _wait(kube: Kube, workloads: list[dict[str, t.Any]], timeout: int) -> dict[str, t.Any]:
@@ -60,7 +52,8 @@ def _wait(kube: Kube, workloads: list[dict[str, t.Any]], timeout: int) -> dict[s
         for index in left:
             try:
                 objects[index] = _get(kube, resources, workloads[index])
-                states[index] = rollout.waiting_for(objects[index])
+                absent_is_fine = workloads[index]["optional"] and objects[index] is None
+                states[index] = "" if absent_is_fine else rollout.waiting_for(objects[index])
             except ApiUnreachable as error:  # an API server that restarts comes back
                 states[index] = str(error)
         left = [index for index in left if states[index]]

@@ -16,6 +16,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._quantity import number
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._yaml import load_manifests
 
 Object = dict[str, t.Any]
@@ -25,11 +26,6 @@ HIDDEN = "(hidden)"
 # Groups whose objects the API server stores as sent: there an empty map is a decision ("select everything"), while
 # built-in kinds drop it or fill in defaults.
 _STORED_AS_SENT = ("monitoring.coreos.com/",)
-_QUANTITY = re.compile(r"^([0-9.]+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")
-_FACTOR = {
-    None: 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
-}  # fmt: skip
 
 
 def objects(manifest: str, namespace: str, namespaced: t.Callable[[Object], bool] | None = None) -> list[Object]:
@@ -128,26 +124,13 @@ def changes(before: t.Sequence[Object], after: t.Sequence[Object]) -> dict[str, 
     }
 
 
-def _number(value: t.Any) -> float | None:
-    """A Kubernetes quantity as a number, None when it is none (apimachinery pkg/api/resource/quantity.go)."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return float(value)
-    match = _QUANTITY.match(value) if isinstance(value, str) else None
-    try:
-        return float(match.group(1)) * _FACTOR[match.group(2)] if match else None
-    except ValueError:
-        return None
-
-
 def _same_scalar(wanted: t.Any, live: t.Any, path: str) -> bool:
     if wanted == live and isinstance(wanted, bool) == isinstance(live, bool):
         return True
     if str(wanted) == str(live) and not isinstance(wanted, bool) and not isinstance(live, bool):
         return True  # a port or a label given as a number, stored as text, and the like
     if re.search(r"\.(requests|limits|capacity|sizeLimit|storage)\b", path):
-        left, right = _number(wanted), _number(live)
+        left, right = number(wanted), number(live)
         return left is not None and right is not None and abs(left - right) < 1e-9 * max(1.0, abs(left))
     return False
 
@@ -228,10 +211,7 @@ def is_custom(item: Object) -> bool:
     return str(item.get("apiVersion", "")).startswith(_STORED_AS_SENT)
 
 
-def chart_of(text: str) -> str:
-    """`name-version` from the text of a Chart.yaml, empty when it says neither."""
-    found = {}
-    for key in ("name", "version"):
-        match = re.search(rf"^{key}:\s*[\"']?([^\s\"'#]+)", text, re.MULTILINE)
-        found[key] = match.group(1) if match else ""
-    return f"{found['name']}-{found['version']}" if all(found.values()) else ""
+def chart_version(text: str) -> str:
+    """The version a Chart.yaml says, without build metadata; empty when it says none."""
+    match = re.search(r"^version:\s*[\"']?([^\s\"'#+]+)", text, re.MULTILINE)
+    return match.group(1) if match else ""

@@ -37,6 +37,10 @@ options:
         description: Namespace of the workload.
         type: str
         required: true
+      optional:
+        description: The workload may be absent, since not every chart renders it.
+        type: bool
+        default: false
   timeout:
     description: Seconds after which the task fails.
     type: int

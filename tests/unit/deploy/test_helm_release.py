@@ -146,10 +146,10 @@ def test_repaired_keeps_identity_and_drops_additions():
     assert body["metadata"] == {"name": "p", "uid": "1", "resourceVersion": "7", "labels": {"x": "y"}}
 
 
-def test_chart_of():
-    text = "apiVersion: v2\nname: loki\nversion: '18.11.0' # pinned\ndependencies:\n  - name: x\n    version: 1\n"
-    assert release.chart_of(text) == "loki-18.11.0"
-    assert release.chart_of("name: loki") == ""
+def test_chart_version_without_build_metadata():
+    text = "apiVersion: v2\nname: loki\nversion: '18.11.0+x' # pinned\ndependencies:\n  - name: x\n    version: 1\n"
+    assert release.chart_version(text) == "18.11.0"
+    assert release.chart_version("name: loki") == ""
 
 
 def test_literal_credentials_in_values_are_hidden():
