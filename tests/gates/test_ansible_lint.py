@@ -21,6 +21,10 @@ def test_ansible_lint_production() -> None:
     assert done.returncode == 0, f"ansible-lint\n{done.stdout}\n{done.stderr[-4000:]}"
 
 
+#: What all roles share is called monitoring_*; ansible-lint knows only the role's own prefix. With a reason on the line.
+AGREED = re.compile(r"#\s*noqa:? var-naming\[no-role-prefix\] \w+")
+
+
 def test_no_rule_is_switched_off() -> None:
     """Neither in the configuration nor in a file, so that the profile means what it says."""
     settings = yaml.safe_load((ROOT / ".ansible-lint").read_text())
@@ -31,6 +35,6 @@ def test_no_rule_is_switched_off() -> None:
         for folder in folders
         for path in sorted((ROOT / folder).rglob("*.yml"))
         for line in path.read_text().splitlines()
-        if re.search(r"#\s*noqa", line)
+        if re.search(r"#\s*noqa", line) and not AGREED.search(line)
     ]
     assert noqa == []
