@@ -53,8 +53,8 @@ options:
     default: true
   allow_removal:
     description:
-      - Removals that are meant. Each is the name of a catalogue entry (label C(dataplatform.monitoring/entry)), the name of
-        an object, C(Kind/name) or C(Kind/namespace/name). V(*) is refused.
+      - Removals that are meant, each the name of a catalogue entry (label C(dataplatform.monitoring/entry)), of
+        an object, or C(Kind/name) or C(Kind/namespace/name). V(*) is refused.
       - An object of O(keep_kinds), or one that was only ever created (O(create_only)), is removed only when it is named
         with its kind.
     type: list
@@ -81,8 +81,9 @@ options:
     default: false
   create_only:
     description:
-      - Objects of O(objects), as C(Kind/name) or C(Kind/namespace/name), that are created when they are absent and never
-        touched again, by whomever they were made. For generated passwords, or a configuration that others edit.
+      - Objects of O(objects), as C(Kind/name) or C(Kind/namespace/name), that are created when they are absent and
+        never touched again, by whomever they were made.
+      - For generated passwords, or a configuration that others edit.
     type: list
     elements: str
     default: []
@@ -155,7 +156,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 created:
-  description: Objects that were created, in check mode would be, as C(Kind namespace/name). The ConfigMap of the set too.
+  description:
+    - Objects that were created, or in check mode would be, as C(Kind namespace/name). The ConfigMap of the set too.
   type: list
   elements: str
   returned: success
