@@ -1,23 +1,46 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ansible-test sanity, all of its tests, without an ignore file."""
+"""ansible-test sanity, all of its tests and without an ignore file, and antsibull's check of the documentation."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from tests.gates import collection_copy
 
 
-def test_sanity(tmp_path: Path) -> None:
-    collection = collection_copy.copy_collection(tmp_path)
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy at the path that both tools insist on."""
+    return collection_copy.copy_collection(tmp_path_factory.mktemp("sanity"))
+
+
+def _gate(*command: str, folder: Path, environment: Mapping[str, str]) -> None:
     done = subprocess.run(
-        ["ansible-test", "sanity", "--local", "--color", "no", "--python", collection_copy.python_version()],
-        cwd=collection, env=collection_copy.ansible_test_environment(),
+        command, cwd=folder, env=environment,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=840,
     )  # fmt: skip
-    assert done.returncode == 0, f"ansible-test sanity\n{done.stdout[-6000:]}\n{done.stderr[-12000:]}"
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-12000:]}"
+
+
+def test_sanity(collection: Path) -> None:
+    _gate(
+        "ansible-test", "sanity", "--local", "--color", "no", "--python", collection_copy.python_version(),
+        folder=collection, environment=collection_copy.ansible_test_environment(),
+    )  # fmt: skip
+
+
+def test_documentation(collection: Path) -> None:
+    """Every plugin and role is documented, in markup that refers to options and plugins that exist."""
+    _gate(
+        "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self", ".",
+        folder=collection, environment={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])},
+    )  # fmt: skip
 
 
 def test_nothing_is_ignored() -> None:
