@@ -21,7 +21,7 @@ def test_ansible_lint_production() -> None:
     assert done.returncode == 0, f"ansible-lint\n{done.stdout}\n{done.stderr[-4000:]}"
 
 
-#: What all roles share is called monitoring_*; ansible-lint knows only the role's own prefix. With a reason on the line.
+#: What all roles share is called monitoring_*; ansible-lint knows only a role's own prefix. The line gives a reason.
 AGREED = re.compile(r"#\s*noqa:? var-naming\[no-role-prefix\] \w+")
 
 

@@ -38,7 +38,8 @@ def test_sanity(collection: Path) -> None:
 def test_documentation(collection: Path) -> None:
     """Every plugin and role is documented, in markup that refers to options and plugins that exist."""
     _gate(
-        "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self", ".",
+        "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck",
+        "--validate-collection-refs", "self", ".",
         folder=collection, environment={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])},
     )  # fmt: skip
 
