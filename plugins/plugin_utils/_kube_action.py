@@ -36,9 +36,12 @@ class KubeAction(ActionBase):
     # Options that are checked, and made plain, elsewhere.
     RAW: t.ClassVar[tuple[str, ...]] = ()
 
+    task_vars: t.Mapping[str, t.Any]
+
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         """Validate, connect, act; every error of ours becomes a failure without a traceback."""
         result = super().run(tmp, task_vars)
+        self.task_vars = task_vars or {}
         _, args = self.validate_argument_spec(argument_spec(self.SPEC, kube_auth_spec()), **self.RULES)
         self._take_environment()
         try:
