@@ -101,7 +101,7 @@ def catalogue_resolve(
     result["notes"] = plain(notes or []) + result["notes"]
     if kubernetes and "ServiceMonitor" not in schemas:
         result["notes"].append(
-            "No schema of the ServiceMonitor CRD was at hand: the keys of endpoints are left to the API server's dry run."
+            "No schema of the ServiceMonitor CRD was at hand: keys of endpoints are left to the API server's dry run."
         )
     return plain(result)
 
@@ -138,11 +138,11 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except MonitoringError as error:
-            raise AnsibleFilterError(f"dataplatform.monitoring.{function.__name__}: {error}") from error
+            raise AnsibleFilterError(str(error)) from error
         except (KeyError, TypeError) as error:
             raise AnsibleFilterError(
-                f"dataplatform.monitoring.{function.__name__}: the input is not what the filter takes ({type(error).__name__}: {error}); "
-                "the derived filters take the result of catalogue_resolve."
+                f"the input is not what {function.__name__} takes; "
+                "the filters that derive take the result of dataplatform.monitoring.catalogue_resolve."
             ) from error
 
     return run

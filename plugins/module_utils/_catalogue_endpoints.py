@@ -25,7 +25,7 @@ _SECRET_FIELDS = {
     "oauth2": ("clientSecret",),
     "tlsConfig": ("keySecret",),
 }
-_SECRET_REMEDY = "put it into a Secret and write {name: SECRET, key: KEY}"
+_REFERENCE_REMEDY = "put it into a Secret and write {name: SECRET, key: KEY}"
 # Names of the plain Prometheus configuration file, which are spelt differently in the CRD.
 _PROMETHEUS_SPELLING = {
     "basic_auth": "basicAuth",
@@ -42,6 +42,20 @@ _PROMETHEUS_SPELLING = {
     "target_port": "targetPort",
     "timeout": "scrapeTimeout",
 }
+
+
+_PORT_KEYS = ("port", "targetPort", "portNumber")
+
+
+def wanted_endpoints(entry: Mapping[str, Any], pack: Mapping[str, Any], kind: str) -> Any:
+    """The endpoints of an entry: its own, else its pack's (of which a ScrapeConfig can only use the path and its like)."""
+    if "endpoints" in entry:
+        return entry["endpoints"]
+    usual = pack.get("endpoints")
+    if kind != "ScrapeConfig" or not isinstance(usual, list):
+        return usual
+    first = [one for one in usual[:1] if isinstance(one, Mapping)]
+    return [{key: value for key, value in one.items() if key not in _PORT_KEYS} for one in first]
 
 
 def check_endpoints(endpoints: Any, kind: str, schema: Any, default_interval: str, where: str, faults: Faults) -> None:
@@ -81,7 +95,7 @@ def check_endpoints(endpoints: Any, kind: str, schema: Any, default_interval: st
 
 
 def _check_port(endpoint: Mapping[str, Any], kind: str, path: str, where: str, faults: Faults) -> None:
-    given = [key for key in ("port", "targetPort", "portNumber") if key in endpoint]
+    given = [key for key in _PORT_KEYS if key in endpoint]
     if kind == "ScrapeConfig":
         for key in given:
             faults.add(
@@ -141,7 +155,7 @@ def _check_secrets(endpoint: Mapping[str, Any], path: str, where: str, faults: F
                 said.add(f"{at}.name")
             continue
         said.add(at)
-        faults.add(where, at, "is written in clear", _SECRET_REMEDY)
+        faults.add(where, at, "is written in clear", _REFERENCE_REMEDY)
     return said
 
 

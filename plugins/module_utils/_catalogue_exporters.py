@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Resolve ``exporter:`` of an entry with its pack into what the role exporters deploys. Names and references only, no secrets.
+"""Resolve ``exporter:`` of an entry with its pack into what the role exporters deploys.
+
+Names and references only, no secrets.
 
 This module util is private to the collection.
 """
@@ -16,6 +18,8 @@ from urllib.parse import quote
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import Entry, merge, substitute
 
 PORT_NAME = "metrics"
+# so that NAME-exporter is a DNS label
+LONGEST_NAME = 63 - len("-exporter")
 # host, host.namespace, host.namespace.svc, host.namespace.svc.cluster.local: names only this cluster resolves
 _IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\.[a-z0-9.-]+)?)?\.?")
 
@@ -26,7 +30,7 @@ def resolve_exporter(entry: Entry, pack: Mapping[str, Any], namespace: str) -> d
     ``env`` has values and Secret references as a container takes them; ``args`` never carries a credential.
     """
     spec, wanted = pack.get("exporter") or {}, entry["exporter"]
-    name = f"{entry['name'][:54]}-exporter"
+    name = f"{entry['name']}-exporter"
     settings = {key: setting.get("default") for key, setting in (spec.get("settings") or {}).items()}
     settings.update({key: value for key, value in wanted.items() if key in settings or key in ("host", "port")})
     tokens = {

@@ -83,7 +83,7 @@ def _replace(endpoint: Mapping[str, Any], key: str, value: Any) -> dict[str, Any
 
 
 def resolve_service_port(endpoint: Mapping[str, Any], services: Objects, pods: Objects) -> Resolved:
-    """One endpoint of a ServiceMonitor. ``services`` are those that it selects (at least one), ``pods`` those behind them."""
+    """One endpoint of a ServiceMonitor that selects ``services`` (at least one), with ``pods`` behind them."""
     port = endpoint.get("port")
     if isinstance(port, str):
         names = sorted({one.get("name") for _owner, one in _ports(services) if one.get("name")})
@@ -151,7 +151,7 @@ def _undeclared(target: Any, pods: Objects) -> str | None:
 
 
 def resolve_pod_port(endpoint: Mapping[str, Any], pods: Objects) -> Resolved:
-    """One endpoint of a PodMonitor, whose ``port`` is a container port's name. ``pods`` are those it selects (at least one)."""
+    """One endpoint of a PodMonitor that selects ``pods`` (at least one); ``port`` is a container port's name."""
     port = endpoint.get("port")
     declared = [one for pod in pods for one in pod.get("ports") or ()]
     names = sorted({one.get("name") for one in declared if one.get("name")})

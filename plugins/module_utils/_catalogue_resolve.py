@@ -23,6 +23,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
     selector_text,
     substitute_all,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_endpoints import wanted_endpoints
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_exporters import (
     resolve_exporter,
     target_service,
@@ -221,7 +222,7 @@ def _resolve_entry(
     decide.state(resolved, target_service(exporter))
     if not resolved["adopt"] and resolved["state"] in ("present", "pending"):
         _check_namespace(resolved, cluster, namespace, faults)
-        wanted = entry.get("endpoints") or (exporter or {}).get("endpoints") or pack.get("endpoints") or []
+        wanted = wanted_endpoints(entry, exporter or pack, kind) or []
         resolved["endpoints"] = _endpoints(resolved, wanted, cluster, faults, notes)
     if resolved["probe"] is not None:
         resolved["probe"]["url"] = resolved["probe"].get("url") or _probe_url(resolved, cluster)

@@ -163,11 +163,12 @@ EXPORTER_KEYS: dict[str, Any] = {
     },
     "resources": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
 }
+_REFERENCED = "put it into a Secret of the monitoring namespace and name that Secret in credentials_secret"
 EXPORTER_MOVED = {
-    "password": "put it into a Secret of the monitoring namespace and name that Secret in credentials_secret",
-    "user": "put it into a Secret of the monitoring namespace (key username) and name that Secret in credentials_secret",
-    "username": "put it into a Secret of the monitoring namespace (key username) and name that Secret in credentials_secret",
-    "dsn": "split it into host, port and database; user and password belong into the Secret named in credentials_secret",
+    "password": _REFERENCED,
+    "user": _REFERENCED,
+    "username": _REFERENCED,
+    "dsn": "write host, port and database; user and password belong into the Secret named in credentials_secret",
     "secret": "the key is called credentials_secret",
 }
 
@@ -180,7 +181,8 @@ ENTRY: dict[str, Any] = {
         "description": _TEXT,
         "namespace": _NAME,
         "selector": SELECTOR,
-        "endpoints": {"type": "array"},
+        # checked by _catalogue_endpoints, against the CRD
+        "endpoints": {"nullable": True},
         "targets": {
             "type": "array",
             "minItems": 1,

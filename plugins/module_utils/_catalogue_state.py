@@ -72,8 +72,9 @@ class Decider:
             state, reason = "skipped", f"optional, and absent when it was last looked for ({old.get('since')})"
         elif entry["optional"] and there is False:
             self._notes.append(
-                f"{name}: was {old.get('state')} since {old.get('since')} and is gone ({self._absent(entry, service)}): "
-                f"it stays expected. If it was removed on purpose, take the entry out or set catalogue_forget: [{name}]."
+                f"{name}: was {old.get('state')} since {old.get('since')} and is gone "
+                f"({self._absent(entry, service)}): it stays expected. If it was removed on purpose, take the entry out, "
+                f"or run once with catalogue_forget: [{name}]."
             )
         if state == "present" and entry["exporter"] is not None and not self._exporter_there(entry, old):
             state, reason = "pending", "its exporter is not deployed yet; it comes with day 2 (role exporters)"

@@ -21,7 +21,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
     plain,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_checks import CHECKS
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_endpoints import check_endpoints
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_endpoints import (
+    check_endpoints,
+    wanted_endpoints,
+)
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_exporters import LONGEST_NAME
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import check, suggest, type_of
 
 VARIABLE = "monitoring_services"
@@ -123,7 +127,7 @@ def _check_entry(
     if pack is not None:
         _check_place(entry, pack, kind, where, faults)
     kind_of_monitor = monitor_kind(entry, pack or {})
-    endpoints = entry.get("endpoints", (pack or {}).get("endpoints"))
+    endpoints = wanted_endpoints(entry, pack or {}, kind_of_monitor)
     if "exporter" in entry and "endpoints" not in entry:
         return
     if endpoints in (None, []) and kind_of_monitor == "ScrapeConfig":
@@ -158,6 +162,9 @@ def _check_place(entry: Mapping[str, Any], pack: Mapping[str, Any], kind: Any, w
     if "namespace" not in entry and "namespace" not in pack and "exporter" not in entry:
         faults.add(where, "namespace", "is missing", "write the namespace the service runs in")
     if "exporter" in entry:
+        if isinstance(entry.get("name"), str) and len(entry["name"]) > LONGEST_NAME:
+            what = f"is longer than {LONGEST_NAME} characters, and its exporter's objects are called NAME-exporter"
+            faults.add(where, "name", what, "shorten it")
         if "selector" in entry:
             faults.add(
                 where,
