@@ -25,8 +25,13 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 )
 
 try:
-    import urllib3
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+except ImportError:
+    AUTH_ARG_SPEC = {}
+
+# Apart from it: the options are the same whether or not the client library is installed.
+try:
+    import urllib3
     from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
     from kubernetes.client import rest as k8s_rest
     from kubernetes.dynamic.exceptions import DynamicApiError
@@ -34,7 +39,6 @@ try:
     HAS_KUBERNETES = True
     KUBERNETES_IMPORT_ERROR = None
 except ImportError:
-    AUTH_ARG_SPEC = {}
     HAS_KUBERNETES = False
     KUBERNETES_IMPORT_ERROR = traceback.format_exc()
 

@@ -17,7 +17,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import _ch
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 
 Verdict = dict[str, t.Any]
-Line = tuple[str, str | None]
+Line: t.TypeAlias = "tuple[str, str | None]"
 
 # Colours are Ansible's names; they vanish by themselves where the output is no terminal or NO_COLOR is set.
 _COLOURS = {
