@@ -1,37 +1,39 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`python -m lab up|down|status|logs`, from the top of the checkout."""
+"""`python -m lab up|down|status|logs|build`, from the top of the checkout."""
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from . import existing, native
 from .errors import LabError
 from .paths import KUBECONFIG
 
-#: `kind`, a cluster in Docker, joins these two as a module with the same four functions.
+COMMANDS = ("up", "down", "status", "logs", "build")
+
+#: `kind`, a cluster in Docker, joins these two as a module with the same functions.
 PROVIDERS = {"existing": existing, "native": native}
 
 
 def provider(environment: dict[str, str]) -> str:
-    """Which provider: LAB_PROVIDER, else `existing` where KUBECONFIG names a cluster other than the lab's, else `native`."""
+    """Which provider: LAB_PROVIDER, else `existing` where KUBECONFIG names another cluster, else `native`."""
     chosen = environment.get("LAB_PROVIDER")
     if chosen:
         if chosen not in PROVIDERS:
             raise LabError(f"LAB_PROVIDER={chosen}: there is no such provider: set it to {' or '.join(PROVIDERS)}")
         return chosen
     given = environment.get("KUBECONFIG")
-    return "existing" if given and given != str(KUBECONFIG) else "native"
+    return "existing" if given and Path(given).resolve() != KUBECONFIG.resolve() else "native"
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; 0 when it worked, 1 with one line when not, 2 when it is no command."""
-    commands = ("up", "down", "status", "logs")
-    if len(arguments) != 1 or arguments[0] not in commands:
-        print(f"usage: python -m lab {'|'.join(commands)}", file=sys.stderr)
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        print(f"usage: python -m lab {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
         getattr(PROVIDERS[provider(dict(os.environ))], arguments[0])()
@@ -39,7 +41,8 @@ def main(arguments: list[str]) -> int:
         print(f"lab {arguments[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"lab {arguments[0]}: interrupted; `make lab` goes on, `make lab-down` removes what is there", file=sys.stderr)
+        rest = "`make lab` goes on, `make lab-down` removes what is there"
+        print(f"lab {arguments[0]}: interrupted; {rest}", file=sys.stderr)
         return 130
     return 0
 

@@ -65,7 +65,9 @@ def _from_one_line(line: str) -> str | None:
         options = " ".join(words[1 : end + 1]).strip("[]").split()
         words = [words[0], *words[end + 1 :]]
     signed = [f"Signed-By: {o.partition('=')[2]}" for o in options if o.startswith("signed-by=")]
-    return "\n".join(["Types: deb", f"URIs: {words[1]}", f"Suites: {words[2]}", f"Components: {' '.join(words[3:])}", *signed])
+    address, suite, *components = words[1:]
+    fields = ["Types: deb", f"URIs: {address}", f"Suites: {suite}", f"Components: {' '.join(components)}"]
+    return "\n".join([*fields, *signed])
 
 
 def _is_of(stanza: str, release: str) -> bool:

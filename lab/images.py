@@ -3,8 +3,8 @@
 
 """Container images out of the programs we built and out of Debian packages, written as docker-archives.
 
-An image here is a few files in a tar with a JSON document beside it, and is read by one program, `ctr images import`. So
-it is written directly: byte for byte the same from the same content, without a builder's store, mounts or daemon.
+An image here is a few files in a tar with a JSON document beside it, and is read by one program, `ctr images import`.
+So it is written directly: byte for byte the same from the same content, without a builder's store, mounts or daemon.
 Format: https://github.com/moby/docker-image-spec (`docker save`).
 """
 

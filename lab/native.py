@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import cluster, debian, images, node, ownership, sample, preflight, processes, programs
+from . import cluster, debian, images, node, ownership, preflight, processes, programs, sample
 from .cluster import storage
 from .errors import LabError
 from .paths import BIN, CHECKOUT, KUBECONFIG, LOGS, STATE
@@ -25,10 +25,7 @@ def up() -> None:
         changed = not running()
         if changed:
             ownership.refuse_foreign("replace")
-            preflight.install_packages()
-        folder = programs.build_all()
-        if changed:
-            _start(folder)
+            _start()
         elif _adopt():
             say("this lab was another checkout's, with the same pins: adopted")
         recycled = storage.recycle()
@@ -36,7 +33,8 @@ def up() -> None:
             say(f"volumes emptied for new claims: {', '.join(recycled)}")
         changed |= bool(recycled)
         changed |= sample.apply()
-    say(f"the lab {'is ready' if changed else 'was ready, nothing changed'}: KUBECONFIG={KUBECONFIG} PATH={BIN}:$PATH")
+    state = "is ready" if changed else "was ready, nothing changed"
+    say(f"the lab {state}: KUBECONFIG={KUBECONFIG} PATH={BIN}:$PATH")
 
 
 def running() -> bool:
@@ -45,11 +43,25 @@ def running() -> bool:
     return current is not None and node.pid() is not None and current["pins"] == ownership.pins()
 
 
-def _start(folder: Path) -> None:
-    wanted = images.images()
-    for image in wanted:
+def build() -> None:
+    """Install what is missing and fill the cache, so that the next `up` only starts things."""
+    with ownership.lock():
+        preflight.check(cold=not all(programs.built(module) for module in programs.modules()))
+        say(f"programs: {_build()}/bin")
+
+
+def _build() -> Path:
+    preflight.install_packages()
+    folder = programs.build_all()
+    for image in images.images():
         if image.debian:
             debian.unpacked(image.debian)
+    return folder
+
+
+def _start() -> None:
+    wanted = images.images()
+    folder = _build()
     if STATE.exists() or processes.marked():
         with step("removing what is left of an earlier lab"):
             node.stop()
@@ -105,7 +117,7 @@ def status() -> None:
     if current is None:
         raise LabError("no lab on this machine: start one with `make lab`")
     if node.pid() is None:
-        raise LabError("the lab's node is not running (crashed, or the machine was restarted): `make lab` starts it anew")
+        raise LabError("the lab's node is not running (a crash, or the machine restarted): `make lab` starts it anew")
     say(f"native lab of {current['checkout']}, {'pins as here' if running() else 'other pins than here'}")
     say(node.supervisor("status").rstrip())
     listing = json.loads(cluster.kubectl("get", "pods", "--all-namespaces", "--output=json", doing="reading Pods"))

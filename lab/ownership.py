@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One lab a machine: a lock against two commands at once, and the name of the checkout that a running lab belongs to."""
+"""One lab a machine: a lock against two commands at once, and the name of the checkout that a lab belongs to."""
 
 from __future__ import annotations
 
@@ -70,11 +70,10 @@ def claim() -> None:
 
 
 def refuse_foreign(what: str) -> None:
-    """Raise LabError when the lab here is another checkout's and the user did not say by name that it may go."""
+    """Raise LabError when a running lab is another checkout's and the user did not say by name that it may go."""
     current = owner()
-    if current is None or current["checkout"] == str(CHECKOUT) or not Path(current["checkout"]).exists():
+    if current is None or current["checkout"] == str(CHECKOUT) or node.pid() is None:
         return
-    if os.environ.get("LAB_CLEAR") != current["checkout"]:
-        raise LabError(
-            f"the lab on this machine belongs to {current['checkout']}: to {what} it, set LAB_CLEAR={current['checkout']}"
-        )
+    theirs = current["checkout"]
+    if Path(theirs).exists() and os.environ.get("LAB_CLEAR") != theirs:
+        raise LabError(f"the lab on this machine belongs to {theirs}: to {what} it, set LAB_CLEAR={theirs}")

@@ -23,8 +23,8 @@ GIB = 1024**3
 
 #: Measured: the cluster, day 1 and the sample platform take 3 GiB; linking the largest program takes 2 GiB.
 MEMORY = 6 * GIB
-#: Measured: 7 GiB of modules and compiled packages, 2 GiB of programs.
-DISK_COLD = 16 * GIB
+#: Measured: 14 GiB of modules and compiled packages in Go's caches, 2 GiB of programs.
+DISK_COLD = 20 * GIB
 #: Images, volumes, logs.
 DISK_WARM = 8 * GIB
 
@@ -87,7 +87,8 @@ def check_disk(folder: Path, needed: int, remedy: str) -> None:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
-        raise LabError(f"too little disk: {free / GIB:.1f} GiB free for {folder}, the lab needs {needed / GIB:.0f}: {remedy}")
+        found = f"{free / GIB:.1f} GiB free for {folder}"
+        raise LabError(f"too little disk: {found}, the lab needs {needed / GIB:.0f}: {remedy}")
 
 
 def check_networks(routes: str) -> None:
@@ -101,7 +102,7 @@ def check_networks(routes: str) -> None:
         network = ip_network(destination)
         for mine in ours:
             if network.overlaps(mine):
-                raise LabError(f"the lab's network {mine} is taken: `ip route` has `{line.strip()}`: remove that network first")
+                raise LabError(f"the lab's network {mine} is taken by the route `{line.strip()}`: remove it first")
 
 
 def install_packages() -> None:

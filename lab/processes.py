@@ -15,9 +15,12 @@ from .run import MARK
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when it is gone. Tells a process from a later one."""
+    """When a process started, in clock ticks since boot; None when it is gone.
+
+    Together with the number it names a process for good: numbers come back.
+    """
     try:
-        # The name, in parentheses, may hold anything; the fields after it are numbers (proc(5): field 3 state, 22 start).
+        # The name, in parentheses, may hold anything; numbers follow it (proc(5): field 3 is the state, 22 the start).
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -37,7 +40,7 @@ def children(pid: int) -> list[int]:
 
 
 def marked() -> list[int]:
-    """Processes that the lab started and what they started (run.MARK is in their environment), this one left out."""
+    """Processes that the lab started and what they started: run.MARK is in their environment."""
     wanted = f"{MARK}=1".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):

@@ -3,8 +3,8 @@
 
 """Building the programs that programs.yml names, from the modules that go/*/go.mod pin, into the cache.
 
-A module's programs are kept under a name that holds a hash of its pins: what did not change is never built again. What an
-interrupted build had compiled is in Go's own build cache, so the next one goes on from there.
+A module's programs are kept under a name that holds a hash of its pins: what did not change is never built again. What
+an interrupted build had compiled is in Go's own build cache, so the next one goes on from there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import yaml
 
@@ -79,7 +79,8 @@ def read(text: str) -> list[Module]:
     modules = []
     for name, entry in yaml.safe_load(text)["modules"].items():
         programs = tuple(Program(key, p["package"], p.get("link", {})) for key, p in entry["programs"].items())
-        modules.append(Module(name, programs, tuple(entry.get("tags", ())), entry.get("share", {}), entry.get("patched")))
+        tags = tuple(entry.get("tags", ()))
+        modules.append(Module(name, programs, tags, entry.get("share", {}), entry.get("patched")))
     return modules
 
 
@@ -191,8 +192,7 @@ def _compile(module: Module, go: Path, work: Path, flags: list[str], progress: S
     with subprocess.Popen(
         command, cwd=work, env=_go_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as compiler:
-        assert compiler.stderr is not None
-        for line in compiler.stderr:
+        for line in cast(IO[str], compiler.stderr):
             if line.startswith("go: downloading"):
                 continue
             if " " in line.strip() or line.startswith("#"):
@@ -202,7 +202,7 @@ def _compile(module: Module, go: Path, work: Path, flags: list[str], progress: S
             progress.update(done, total, "packages")
     if compiler.returncode:
         raise LabError(f"compiling lab/go/{module.name}: {last_words(''.join(errors))}")
-    progress.result(f"{done} of {total} packages, the others were in Go's cache" if done < total else f"{total} packages")
+    progress.result(f"{done} packages" + (f", {total - done} were in Go's cache" if done < total else ""))
 
 
 def _link(program: Program, go: Path, work: Path, flags: list[str], folder: Path) -> None:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Progress for people: what is being done, n of m, time elapsed. One changing line on a terminal, plain lines elsewhere."""
+"""Progress for people: what is done, n of m, time elapsed. One changing line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

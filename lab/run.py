@@ -44,8 +44,9 @@ def run(
     words = [str(word) for word in command]
     try:
         done = subprocess.run(
-            words, env=environment(env), cwd=cwd, input=stdin, text=True, capture_output=True, timeout=timeout, check=False
-        )
+            words, env=environment(env), cwd=cwd, input=stdin or "", text=True, capture_output=True,
+            timeout=timeout, check=False,
+        )  # fmt: skip
     except FileNotFoundError as missing:
         raise LabError(f"{doing}: {words[0]} is not installed") from missing
     except subprocess.TimeoutExpired as late:

@@ -27,7 +27,8 @@ def apply() -> bool:
     output = kubectl("apply", "--kustomize", str(FOLDER), doing="applying lab/platform")
     changed = [line for line in output.splitlines() if not line.endswith("unchanged")]
     with step("sample platform") as progress:
-        wait_for("the sample platform's Pods (`kubectl get pods -A` tells which)", lambda: not unready(progress), DEADLINE)
+        what = "the sample platform's Pods (`kubectl get pods -A` tells which)"
+        wait_for(what, lambda: not unready(progress), DEADLINE)
         progress.result(f"{len(changed)} objects changed" if changed else "unchanged")
     return bool(changed)
 

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The cluster on the node: images into containerd, `kubeadm init`, then what a fresh cluster lacks (DNS settings, storage,
-the marker by which fault tests know that they may break it).
+"""The cluster on the node: images into containerd, `kubeadm init`, then what a fresh cluster lacks (DNS settings, the
+marker by which fault tests know that they may break it).
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import json
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any, cast
 
 from .. import images, node
 from ..errors import LabError
@@ -67,18 +69,19 @@ def import_images(wanted: list[Image], programs: Path) -> int:
 
 def _import(image: Image, programs: Path) -> None:
     command = [*node.entering(), "ctr", "--namespace", "k8s.io", "images", "import", "-"]
-    with subprocess.Popen(
-        command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as importer:
-        assert importer.stdin is not None and importer.stderr is not None
-        try:
-            images.write(image, programs, importer.stdin)
-            importer.stdin.close()
-        except BrokenPipeError:
-            pass  # The importer's own words, below, say more.
-        errors = importer.stderr.read().decode(errors="replace")
-    if importer.returncode:
-        raise LabError(f"importing {image.name}: {last_words(errors)}")
+    with (
+        TemporaryFile() as errors,
+        subprocess.Popen(
+            command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+        ) as importer,
+    ):
+        # An importer that ended early says why itself, below.
+        with suppress(BrokenPipeError), cast(IO[bytes], importer.stdin) as archive:
+            images.write(image, programs, archive)
+        importer.wait()
+        errors.seek(0)
+        if importer.returncode:
+            raise LabError(f"importing {image.name}: {last_words(errors.read().decode(errors='replace'))}")
 
 
 def check_image_names(wanted: list[Image]) -> None:

@@ -3,8 +3,8 @@
 
 """Storage: a default StorageClass and ready-made `local` volumes.
 
-Local volumes, and not hostPath ones, because only they have kubelet_volume_stats_* metrics, which alerts and panels about
-full disks read. Nothing provisions them, so they are made beforehand and cleaned for the next claim by `up`.
+Local volumes, and not hostPath ones, because only they have kubelet_volume_stats_* metrics, which alerts and panels
+about full disks read. Nothing provisions them, so they are made beforehand and cleaned for the next claim by `up`.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 """The node: this machine's files seen from namespaces of their own (mounts, processes, network, host name), with a
 supervisor in them as process 1.
 
-When process 1 ends, the kernel ends every process, mount, interface, route, nft table and network setting inside. That is
-what makes `down` complete, also after a crash. Standard tools do it: unshare, nsenter, ip.
+When process 1 ends, the kernel ends every process, mount, interface, route, nft table and network setting inside. That
+is what makes `down` complete, also after a crash. Standard tools do it: unshare, nsenter, ip.
 """
 
 from __future__ import annotations
@@ -161,7 +161,8 @@ def wait_for(what: str, condition: Callable[[], object], seconds: float) -> None
 def _connect(node: int) -> None:
     """A cable between this machine and the node, and the routes to Pods and Services.
 
-    The `unreachable` ones rank below them and stay when the node dies: nothing addressed to a Pod ever leaves the machine.
+    The `unreachable` ones rank below them and stay when the node dies: what is addressed to a Pod never leaves the
+    machine.
     """
     for network in NETWORKS:
         run(["ip", "route", "replace", "unreachable", network, "metric", "9999"], doing="adding a route")
@@ -183,13 +184,20 @@ def _connect(node: int) -> None:
 
 
 def _disconnect() -> None:
-    link = Path("/sys/class/net", LINK)
-    # The kernel takes the cable away with the network at its other end, a little after the last process there.
-    wait_for(f"the kernel to remove the link {LINK} (`ip link delete {LINK}` does too)", lambda: not link.exists(), 30)
+    wait_for(f"the link {LINK} to go (`ip link delete {LINK}`)", _link_gone, 30)
     routes = run(["ip", "route", "show", "type", "unreachable"], doing="reading routes")
     for network in NETWORKS:
         if network in routes:
             run(["ip", "route", "delete", "unreachable", network, "metric", "9999"], doing="removing a route")
+
+
+def _link_gone() -> bool:
+    """The kernel takes the cable away with the network at its other end, unless somebody else's process is in there."""
+    link = Path("/sys/class/net", LINK)
+    if link.exists():
+        # It may go by itself just now, which makes this fail.
+        subprocess.run(["ip", "link", "delete", LINK], capture_output=True, check=False)
+    return not link.exists()
 
 
 def _remove_control_groups() -> None:
