@@ -40,6 +40,10 @@ def main(arguments: list[str]) -> int:
     except LabError as error:
         print(f"lab {arguments[0]}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter would complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         rest = "`make lab` goes on, `make lab-down` removes what is there"
         print(f"lab {arguments[0]}: interrupted; {rest}", file=sys.stderr)

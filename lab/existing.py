@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 from .errors import LabError
 from .paths import BIN
@@ -18,7 +19,10 @@ def _kubectl(*words: str) -> str:
     program = shutil.which("kubectl", path=f"{BIN}:{os.environ.get('PATH', '')}")
     if program is None:
         raise LabError("kubectl is not installed: put it in PATH")
-    doing = f"asking the cluster of KUBECONFIG={os.environ['KUBECONFIG']}"
+    file = os.environ["KUBECONFIG"]
+    if not Path(file).is_file():
+        raise LabError(f"KUBECONFIG={file} is no file: set it to a cluster's file, or unset it to use the lab")
+    doing = f"asking the cluster of KUBECONFIG={file}"
     return run([program, "--request-timeout=10s", *words], doing=doing)
 
 

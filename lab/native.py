@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from .progress import say, step
 
 def up() -> None:
     """A Ready cluster with every image and the sample platform; does only what is missing."""
+    preflight.check_root("lab")
     with ownership.lock():
         modules = programs.modules()
         preflight.check(cold=not all(programs.built(module) for module in modules))
@@ -45,6 +45,7 @@ def running() -> bool:
 
 def build() -> None:
     """Install what is missing and fill the cache, so that the next `up` only starts things."""
+    preflight.check_root("lab")
     with ownership.lock():
         preflight.check(cold=not all(programs.built(module) for module in programs.modules()))
         say(f"programs: {_build()}/bin")
@@ -99,8 +100,7 @@ def _adopt() -> bool:
 
 def down() -> None:
     """Remove everything of the lab but the cache, whatever state it is in."""
-    if os.geteuid() != 0:
-        raise LabError("removing the lab needs root: run `sudo make lab-down`")
+    preflight.check_root("lab-down")
     with ownership.lock():
         ownership.refuse_foreign("remove")
         if not STATE.exists() and not processes.marked():
@@ -112,7 +112,8 @@ def down() -> None:
 
 
 def status() -> None:
-    """Whose lab, which versions, what is Ready. Raises LabError when there is no running lab."""
+    """Whose lab, what runs, what is not ready. Raises LabError when there is no running lab."""
+    preflight.check_root("lab-status")
     current = ownership.owner()
     if current is None:
         raise LabError("no lab on this machine: start one with `make lab`")
@@ -131,6 +132,7 @@ def status() -> None:
 
 def logs() -> None:
     """Where the logs are, and the last lines of each."""
+    preflight.check_root("lab")
     if not LOGS.is_dir():
         raise LabError("no lab on this machine: start one with `make lab`")
     for file in sorted(LOGS.glob("*.log")):

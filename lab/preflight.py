@@ -58,10 +58,14 @@ NEEDS = (
 )
 
 
+def check_root(command: str) -> None:
+    """Raise LabError when this is not root."""
+    if os.geteuid() != 0:
+        raise LabError(f"the lab needs root (namespaces, mounts, containerd): run `sudo make {command}`")
+
+
 def check(cold: bool) -> None:
     """Raise LabError for the first thing that is not as it must be. `cold`: programs are still to be built."""
-    if os.geteuid() != 0:
-        raise LabError("the lab needs root (namespaces, mounts, containerd): run `sudo make lab`")
     if platform.system() != "Linux" or images.architecture() not in images.ARCHITECTURES.values():
         raise LabError(f"the lab runs on Linux on {' or '.join(images.ARCHITECTURES)}, this is {platform.platform()}")
     check_memory(Path("/proc/meminfo").read_text())

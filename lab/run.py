@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,8 +24,10 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def last_words(text: str, lines: int = 6) -> str:
-    """The end of a program's error output, on one line."""
-    kept = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+    """The end of a program's error output, on one line, each thing once."""
+    # kubectl says in klog's format (E1123 17:20:52.387428 ...) what it says in plain words at the end.
+    said = [line.strip() for line in text.splitlines() if line.strip() and not re.match(r"[EIW]\d{4} \d\d:", line)]
+    kept = list(dict.fromkeys(said))[-lines:]
     return " | ".join(kept) or "it said nothing"
 
 

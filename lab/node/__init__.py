@@ -103,7 +103,8 @@ def remember() -> None:
     """Write down, once, what `down` has to put back. A crashed start has written it already: what is there is kept."""
     if BEFORE.exists():
         return
-    STATE.mkdir(parents=True, exist_ok=True)
+    # Volumes are open to every user id in their Pods; on this machine they are root's.
+    STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
     missing = []
     for folder in map(Path, FOLDERS):
         missing += [str(path) for path in (folder, *folder.parents) if not path.exists() and str(path) not in missing]

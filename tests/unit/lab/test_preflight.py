@@ -48,7 +48,7 @@ def test_the_labs_own_and_other_routes_are_fine() -> None:
 def test_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(LabError, match="needs root .*sudo make lab"):
-        preflight.check(cold=False)
+        preflight.check_root("lab")
 
 
 def test_a_need_is_met_by_a_path_or_a_program() -> None:
