@@ -26,8 +26,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def last_words(text: str, lines: int = 6) -> str:
     """The end of a program's error output, on one line, each thing once."""
     # kubectl says in klog's format (E1123 17:20:52.387428 ...) what it says in plain words at the end.
-    said = [line.strip() for line in text.splitlines() if line.strip() and not re.match(r"[EIW]\d{4} \d\d:", line)]
-    kept = list(dict.fromkeys(said))[-lines:]
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    plain = [line for line in said if not re.match(r"[EIW]\d{4} \d\d:", line)]
+    kept = list(dict.fromkeys(plain or said))[-lines:]
     return " | ".join(kept) or "it said nothing"
 
 

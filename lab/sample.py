@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import yaml
+
 from .cluster import kubectl
 from .node import wait_for
 from .paths import LAB
@@ -24,20 +26,31 @@ def apply() -> bool:
     if not (FOLDER / "kustomization.yaml").exists():
         say("no sample platform here (lab/platform): skipped")
         return False
-    output = kubectl("apply", "--kustomize", str(FOLDER), doing="applying lab/platform")
+    rendered = kubectl("kustomize", str(FOLDER), doing="rendering lab/platform")
+    output = kubectl("apply", "--filename", "-", doing="applying lab/platform", stdin=rendered)
     changed = [line for line in output.splitlines() if not line.endswith("unchanged")]
-    with step("sample platform") as progress:
-        what = "the sample platform's Pods (`kubectl get pods -A` tells which)"
-        wait_for(what, lambda: not unready(progress), DEADLINE)
-        progress.result(f"{len(changed)} objects changed" if changed else "unchanged")
+    wanted = namespaces(rendered)
+    if changed or unready(wanted):
+        with step("sample platform") as progress:
+            what = f"the Pods in {', '.join(sorted(wanted))} (`kubectl get pods -A` tells which)"
+            wait_for(what, lambda: not unready(wanted, progress), DEADLINE)
+            progress.result(f"{len(changed)} objects changed, ready")
     return bool(changed)
 
 
-def unready(progress: Step) -> list[str]:
-    """The Pods that are not ready yet."""
+def namespaces(rendered: str) -> set[str]:
+    """The namespaces that the platform's objects are in."""
+    documents = (document for document in yaml.safe_load_all(rendered) if document)
+    return {namespace for document in documents if (namespace := document["metadata"].get("namespace"))}
+
+
+def unready(wanted: set[str], progress: Step | None = None) -> list[str]:
+    """The Pods of these namespaces that are not ready yet."""
     listing = json.loads(kubectl("get", "pods", "--all-namespaces", "--output=json", doing="reading Pods"))
-    waiting = [pod["metadata"]["name"] for pod in listing["items"] if not ready(pod)]
-    progress.note(f"waiting for {len(waiting)} Pods")
+    pods = [pod["metadata"] for pod in listing["items"] if pod["metadata"]["namespace"] in wanted and not ready(pod)]
+    waiting = [f"{pod['namespace']}/{pod['name']}" for pod in pods]
+    if progress and waiting:
+        progress.note(f"waiting for {len(waiting)} Pods, {waiting[0]} among them")
     return waiting
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from lab import __main__ as command
-from lab import debian, golang, processes, progress
+from lab import debian, golang, processes, progress, sample
 from lab.cluster import storage
 from lab.errors import LabError
 from lab.node import configuration
@@ -145,8 +145,27 @@ class TestRun:
         with pytest.raises(LabError, match="sleep did not end within 0 s"):
             run(["sleep", "5"], doing="making tea", timeout=0.1)
 
+    def test_log_lines_give_way_to_plain_words(self) -> None:
+        assert last_words('E1123 17:20:52.1 1 x.go:1] "e"\nrefused\nrefused') == "refused"
+        assert last_words("E1123 17:20:52.1 1 x.go:1] e") == "E1123 17:20:52.1 1 x.go:1] e"
+
     def test_last_words_of_silence(self) -> None:
         assert last_words("\n \n") == "it said nothing"
+
+
+class TestSamplePlatform:
+    def test_namespaces_of_what_is_rendered(self) -> None:
+        rendered = (
+            "kind: Namespace\nmetadata: {name: a}\n---\nkind: Pod\nmetadata: {name: x, namespace: a}\n---\n"
+            "kind: Pod\nmetadata: {name: y, namespace: b}\n---\n"
+        )
+        assert sample.namespaces(rendered) == {"a", "b"}
+
+    def test_ready_is_ready_or_ended_well(self) -> None:
+        assert sample.ready({"status": {"phase": "Succeeded"}})
+        assert sample.ready({"status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+        assert not sample.ready({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}})
+        assert not sample.ready({"status": {}})
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0s"), (59.9, "59s"), (60, "1m00s"), (125, "2m05s")])
