@@ -10,6 +10,7 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
@@ -77,3 +78,18 @@ def go_duration(seconds: float) -> str:
         if whole % size == 0 and whole:
             return f"{whole // size}{unit}"
     return f"{whole}s"
+
+
+class Deadline:
+    """The time that is left, on the monotonic clock."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds left, never below zero."""
+        return max(self._end - time.monotonic(), 0.0)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past the end."""
+        time.sleep(min(seconds, self.left()))

@@ -32,28 +32,13 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_loki import Loki
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_options import Options, parse
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import parse_time
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import Deadline, parse_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
 AGENT = "agent_on_every_node"
 PAUSE = 3.0
 # Loki that is not ready for this long is not merely starting.
 READY_PATIENCE = 60.0
-
-
-class Deadline:
-    """The time that is left, on the monotonic clock."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Seconds left, never below zero."""
-        return max(self._end - time.monotonic(), 0.0)
-
-    def pause(self, seconds: float) -> None:
-        """Sleep, but not past the end."""
-        time.sleep(min(seconds, self.left()))
 
 
 class Cluster(t.NamedTuple):
