@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _helm_release as releases
@@ -21,6 +22,8 @@ from ansible_collections.dataplatform.monitoring.plugins.plugin_utils._kube_acti
 
 # What kubernetes.core.helm takes of the authentication options.
 _HELM_AUTH = ("kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs")
+# Seconds; the operator needs two or three.
+FINALIZER_TIMEOUT = 60
 _NOT_YET_SERVED = ("no matches for kind", "resource mapping not found", "ensure CRDs are installed first")
 
 
@@ -54,13 +57,27 @@ class ActionModule(KubeAction):
         return result
 
     def act(self, args: Arguments) -> Result:
-        if args["state"] == "absent":
-            answer = self._module(args, {"release_state": "absent", "wait": True})
-            done = "would be removed" if self._task.check_mode else "removed"
-            said = done if answer.get("changed") else "is absent"
-            return answer if answer.get("failed") else {**answer, "msg": f"Release {args['name']} {said}."}
         with tempfile.TemporaryDirectory(prefix="dataplatform-monitoring-") as folder:  # mode 0700
-            return self._present(args, _Helm(args, pathlib.Path(folder), self.connect(args)))
+            helm = _Helm(args, pathlib.Path(folder), self.connect(args))
+            return self._absent(args, helm) if args["state"] == "absent" else self._present(args, helm)
+
+    def _absent(self, args: Arguments, helm: _Helm) -> Result:
+        """Custom resources go first: with their operator gone nobody would take their finalizers off."""
+        resources = Resources(helm.kube)
+        manifest = helm.manifest()
+        listed = releases.objects(manifest or "", args["namespace"], resources.namespaced)
+        if not self._task.check_mode:
+            _remove_custom(helm.kube, resources, listed, args)
+        answer = self._module(args, {"release_state": "absent", "wait": True})
+        if answer.get("failed"):
+            return answer
+        done = "would be removed" if self._task.check_mode else "removed"
+        answer["msg"] = f"Release {args['name']} {done if answer.get('changed') else 'is absent'}."
+        if answer.get("changed"):
+            answer["objects"] = releases.changes(listed, [])
+            if self._task.diff:
+                answer["diff"] = releases.diff(listed, [])
+        return answer
 
     def _module(self, args: Arguments, options: dict[str, t.Any]) -> Result:
         """Run kubernetes.core.helm; its complaint about the missing helm-diff is dropped: its work is done here."""
@@ -174,6 +191,36 @@ class ActionModule(KubeAction):
             # An upgrade to the same values recreates what is gone and merges what was edited.
             helm.upgrade(options)
         return {**answer, "msg": f"Edited or deleted by hand, put back: {words}"}
+
+
+def _remove_custom(kube: Kube, resources: Resources, listed: list[dict[str, t.Any]], args: Arguments) -> None:
+    """Delete the release's custom resources that hold finalizers, and wait until they are gone.
+
+    :raises ConfigError: they do not go: their operator does not run.
+    """
+    waiting: dict[str, str] = {}
+    for item in listed:
+        if not releases.is_custom(item):
+            continue
+        metadata = item["metadata"]
+        path = resources.path(item["apiVersion"], item["kind"], metadata["name"], metadata.get("namespace"))
+        live = kube.get(path) if path else None
+        if path and live and live["metadata"].get("finalizers"):
+            status, said = kube.request("DELETE", path)
+            if status >= 400 and status != 404:
+                raise ApiError(f"DELETE {path}: {said.get('message')} ({status})", status)
+            waiting[path] = releases.label(item)
+    deadline = time.monotonic() + FINALIZER_TIMEOUT
+    while waiting := {path: name for path, name in waiting.items() if kube.get(path)}:
+        if time.monotonic() > deadline:
+            kind, _, rest = next(iter(waiting.values())).partition(" ")
+            namespace, _, name = rest.partition("/")
+            raise ConfigError(
+                f"{', '.join(waiting.values())} did not go within {FINALIZER_TIMEOUT} s: the operator that has to "
+                f"release it does not run. If that is meant: kubectl -n {namespace} patch {kind.lower()} {name} --type=merge "
+                """-p '{"metadata":{"finalizers":null}}'"""
+            )
+        time.sleep(1)
 
 
 class _Helm:

@@ -103,7 +103,7 @@ def pending(releases: t.Sequence[Values] | None, names: t.Sequence[str], namespa
         if release.get("name") not in names or release.get("namespace", namespace) != namespace:
             continue
         if release.get("status") in _PENDING:
-            first = release["status"] == "pending-install"
+            first = release["status"] in ("pending-install", "uninstalling")
             fix = f"helm uninstall {release['name']} -n {namespace}" if first else (
                 f"helm rollback {release['name']} -n {namespace}"
             )  # fmt: skip
