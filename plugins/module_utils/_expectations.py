@@ -64,6 +64,8 @@ def workload_expectations(catalogue: Mapping[str, Any]) -> list[dict[str, Any]]:
         if entry["state"] not in ("present", "adopted", "pending") or not entry["namespace"] or entry["targets"]:
             continue
         of_exporter = entry["exporter"] is not None
+        if not of_exporter and not entry["selector"]:
+            continue  # somebody else's monitor: nobody said which Pods are meant
         wanted.append(
             {
                 "name": entry["name"],
