@@ -217,8 +217,8 @@ def _remove_custom(kube: Kube, resources: Resources, listed: list[dict[str, t.An
             namespace, _, name = rest.partition("/")
             raise ConfigError(
                 f"{', '.join(waiting.values())} did not go within {FINALIZER_TIMEOUT} s: the operator that has to "
-                f"release it does not run. If that is meant: kubectl -n {namespace} patch {kind.lower()} {name} --type=merge "
-                """-p '{"metadata":{"finalizers":null}}'"""
+                f"release it does not run. If that is meant: kubectl -n {namespace} patch {kind.lower()} {name} "
+                """--type=merge -p '{"metadata":{"finalizers":null}}'"""
             )
         time.sleep(1)
 
