@@ -48,7 +48,7 @@ _PORT_KEYS = ("port", "targetPort", "portNumber")
 
 
 def wanted_endpoints(entry: Mapping[str, Any], pack: Mapping[str, Any], kind: str) -> Any:
-    """The endpoints of an entry: its own, else its pack's (of which a ScrapeConfig can only use the path and its like)."""
+    """The endpoints of an entry: its own, else its pack's. Of those a ScrapeConfig uses the path and its like only."""
     if "endpoints" in entry:
         return entry["endpoints"]
     usual = pack.get("endpoints")

@@ -94,15 +94,19 @@ def resolve_service_port(endpoint: Mapping[str, Any], services: Objects, pods: O
             note=f"no port is named {port} ({suggest(port, names, 'the names are')}): {describe(services, pods)}",
         )
     if port is None:
-        return Resolved(dict(endpoint), note=_undeclared(endpoint.get("targetPort"), pods))
+        target = endpoint.get("targetPort")
+        if _declared(target, pods):
+            return Resolved(dict(endpoint))
+        why = f"no Pod declares the container port {target}, and targetPort matches declared ones only"
+        return Resolved(dict(endpoint), note=f"{why}: {describe([], pods) or 'its Pods declare none'}")
     with_number = [(owner, one) for owner, one in _ports(services) if one.get("port") == port]
     if with_number:
-        return _by_service_port(endpoint, with_number)
+        return _by_service_port(endpoint, with_number, pods)
     if any(one.get("containerPort") == port for pod in pods for one in pod.get("ports") or ()):
         return Resolved(_replace(endpoint, "targetPort", port))
     leading = [(owner, one) for owner, one in _ports(services) if one.get("targetPort") == port and one.get("name")]
     if leading:
-        return _by_service_port(endpoint, leading)
+        return _by_service_port(endpoint, leading, pods)
     return Resolved(
         _replace(endpoint, "targetPort", port),
         fault=(
@@ -112,21 +116,26 @@ def resolve_service_port(endpoint: Mapping[str, Any], services: Objects, pods: O
     )
 
 
-def _by_service_port(endpoint: Mapping[str, Any], found: list[tuple[str, dict[str, Any]]]) -> Resolved:
-    names = {one.get("name") for _owner, one in found}
-    if len(names) == 1 and None not in names and "" not in names:
+def _by_service_port(endpoint: Mapping[str, Any], found: list[tuple[str, dict[str, Any]]], pods: Objects) -> Resolved:
+    number = endpoint["port"]
+    names = {one.get("name") or "" for _owner, one in found}
+    if len(names) == 1 and "" not in names:
         return Resolved(_replace(endpoint, "port", names.pop()))
     # a Service port without a name, or several Services that name it differently: what they lead to may be one
     targets = {one.get("targetPort", one.get("port")) for _owner, one in found}
-    if len(targets) == 1:
-        return Resolved(_replace(endpoint, "targetPort", targets.pop()))
-    listed = ", ".join(f"{owner} calls it {one.get('name') or '(no name)'}" for owner, one in found)
+    if len(targets) > 1:
+        listed = ", ".join(f"{owner} calls it {one.get('name') or '(no name)'}" for owner, one in found)
+        what = f"{number} is not the same port everywhere: {listed}"
+        fault = (what, "narrow the selector to one Service, or write one endpoint per name")
+        return Resolved(_replace(endpoint, "targetPort", number), fault=fault)
+    target = targets.pop()
+    if _declared(target, pods):
+        return Resolved(_replace(endpoint, "targetPort", target))
+    which = "no name" if names == {""} else "several names"
+    what = f"the Service port {number} has {which}, and no Pod declares the container port {target} that it leads to"
     return Resolved(
-        _replace(endpoint, "targetPort", endpoint["port"]),
-        fault=(
-            f"{endpoint['port']} is not the same port everywhere: {listed}",
-            "narrow the selector to one Service, or write one endpoint per name",
-        ),
+        _replace(endpoint, "targetPort", target),
+        fault=(f"{what}: {describe([], pods) or 'its Pods declare none'}", "name the Service's port"),
     )
 
 
@@ -137,17 +146,12 @@ def _remedy(services: Objects) -> str:
     return "write the name of one of them, or declare the container port"
 
 
-def _undeclared(target: Any, pods: Objects) -> str | None:
-    if target is None or not pods:
-        return None
-    declared = {
-        value for pod in pods for one in pod.get("ports") or () for value in (one.get("name"), one.get("containerPort"))
-    }
-    if target in declared:
-        return None
-    return (
-        f"no Pod declares the container port {target}, and targetPort matches declared ones only: {describe([], pods)}"
-    )
+def _declared(target: Any, pods: Objects) -> bool:
+    """Whether a Pod declares the container port (name or number). Without Pods nothing speaks against it."""
+    declared = [
+        value for pod in pods for one in pod.get("ports") or () for value in (one.get("name"), one["containerPort"])
+    ]
+    return not pods or target in declared
 
 
 def resolve_pod_port(endpoint: Mapping[str, Any], pods: Objects) -> Resolved:

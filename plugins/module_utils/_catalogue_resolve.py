@@ -166,7 +166,7 @@ def _resolve_plain(entry: Entry, pack: Mapping[str, Any], namespace: str, decide
     resolved.update(
         job=entry.get("job", entry["name"]),
         state="adopted",
-        reason="Prometheus runs without Kubernetes: its own configuration scrapes this.",
+        reason="Prometheus runs without Kubernetes: its own configuration scrapes this",
         adopt=True,
         monitor=None,
         monitor_namespace=None,
@@ -222,7 +222,7 @@ def _resolve_entry(
     decide.state(resolved, target_service(exporter))
     if not resolved["adopt"] and resolved["state"] in ("present", "pending"):
         _check_namespace(resolved, cluster, namespace, faults)
-        wanted = wanted_endpoints(entry, exporter or pack, kind) or []
+        wanted = wanted_endpoints(entry, exporter or pack, kind) or ([{}] if kind == "ScrapeConfig" else [])
         resolved["endpoints"] = _endpoints(resolved, wanted, cluster, faults, notes)
     if resolved["probe"] is not None:
         resolved["probe"]["url"] = resolved["probe"].get("url") or _probe_url(resolved, cluster)

@@ -62,7 +62,7 @@ class Decider:
         """
         name = entry["name"]
         usual = "adopted" if entry["adopt"] else "present"
-        state, reason = usual, "somebody else's monitor scrapes this; it is judged, not made" if entry["adopt"] else ""
+        state, reason = usual, "somebody else's monitor scrapes this" if entry["adopt"] else ""
         there = self._there(entry, service)
         old = self._old(name)
         was_there = old.get("state") in ("present", "adopted", "pending")
@@ -73,8 +73,8 @@ class Decider:
         elif entry["optional"] and there is False:
             self._notes.append(
                 f"{name}: was {old.get('state')} since {old.get('since')} and is gone "
-                f"({self._absent(entry, service)}): it stays expected. If it was removed on purpose, take the entry out, "
-                f"or run once with catalogue_forget: [{name}]."
+                f"({self._absent(entry, service)}): it stays expected. If it was removed on purpose, "
+                f"take the entry out, or run once with catalogue_forget: [{name}]."
             )
         if state == "present" and entry["exporter"] is not None and not self._exporter_there(entry, old):
             state, reason = "pending", "its exporter is not deployed yet; it comes with day 2 (role exporters)"

@@ -20,7 +20,8 @@ ONE_FAULT = {
     ),
     "unknown kind": (
         {"kind": "trinoo"},
-        "trino: kind: unknown kind trinoo; did you mean trino? (a product of your own: catalogue_packs, or kind: generic).",
+        "trino: kind: unknown kind trinoo; did you mean trino? "
+        "(a product of your own: catalogue_packs, or kind: generic).",
     ),
     "kind of a wrong type": ({"kind": 7}, "trino: kind: must be a text, not a whole number (7); write a text."),
     "unknown alert": (
