@@ -85,7 +85,7 @@ def test_the_plans_numbers(place, wanted):
     assert (alert["for"], alert["severity"], alert.get("threshold")) == wanted
 
 
-@pytest.mark.parametrize(("kind", "place", "expression"), expressions())
+@pytest.mark.parametrize(("kind", "place", "expression"), list(expressions()))
 def test_every_metric_is_asked_of_one_service_only(kind, place, expression):
     """Each selector in braces names the job, so that two services of one kind do not answer for each other."""
     selectors = re.findall(r"\{[^{}]*\}", expression)

@@ -107,7 +107,7 @@ CLUSTER = st.fixed_dictionaries(
 
 
 @given(ENTRIES, st.one_of(st.none(), ANYTHING), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_validation_answers_anything_with_sentences(kit, entries, packs, kubernetes):
     schemas = {"ServiceMonitor": kit.crd()}
     faults = _catalogue_validate.validate(entries, _packs.load(packs), endpoint_schemas=schemas, kubernetes=kubernetes)
@@ -116,7 +116,7 @@ def test_validation_answers_anything_with_sentences(kit, entries, packs, kuberne
 
 
 @given(ENTRIES, CLUSTER)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_what_validation_lets_pass_can_be_resolved(entries, cluster):
     if _catalogue_validate.validate(entries, PACKS) == []:
         result = _catalogue_resolve.resolve(entries, PACKS, cluster, "monitoring", now="t")
@@ -124,7 +124,7 @@ def test_what_validation_lets_pass_can_be_resolved(entries, cluster):
 
 
 @given(st.lists(GOOD_ENTRY, min_size=1, max_size=4, unique_by=lambda entry: entry["name"]), CLUSTER)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_derived_monitors_are_what_the_server_takes(kit, entries, cluster):
     faults = _catalogue_validate.validate(entries, PACKS, endpoint_schemas={"ServiceMonitor": kit.crd()})
     # the generator makes no other fault than scraping one port twice
