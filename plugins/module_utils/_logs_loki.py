@@ -187,21 +187,21 @@ class Loki:
         params = [("match[]", selector(**labels)), ("start", _ns(start)), ("end", _ns(end))]
         return self._json("/loki/api/v1/series", params).get("data") or []
 
-    def edge(self, start: float, end: float, newest: bool, **labels: str) -> float | None:
-        """Return the Unix time of the newest (or oldest) line within a span, None when there is none."""
+    def newest(self, start: float, end: float, **labels: str) -> float | None:
+        """Return the Unix time of the newest line within a span, None when there is none."""
         params = [
             ("query", selector(**labels)),
             ("start", _ns(start)),
             ("end", _ns(end)),
             ("limit", "1"),
-            ("direction", "backward" if newest else "forward"),
+            ("direction", "backward"),
         ]
         result = self._json("/loki/api/v1/query_range", params)["data"]["result"]
         times = [int(value[0]) / 1e9 for stream in result for value in stream["values"]]
-        return (max(times) if newest else min(times)) if times else None
+        return max(times) if times else None
 
     def entries(self, start: float, end: float) -> int:
-        """Estimate the lines within a span from the index: cheap, and good for what was flushed long ago."""
+        """Estimate the lines within a span from the index: cheap, and good for what was flushed hours ago."""
         params = [("query", selector()), ("start", _ns(start)), ("end", _ns(end))]
         return int(self._json("/loki/api/v1/index/stats", params).get("entries") or 0)
 

@@ -175,7 +175,9 @@ def judge(
         _promise(item, namespace, rules, agents.kind)
         for item in broken_promises(streams, rules.labels, pods, rules.sources)
     )
-    numbers = {state: sum(outcome.state == state for outcome in found) for state in (ARRIVED, SILENT, UNREADABLE)}
+    numbers = {
+        state: sum(outcome.state == state for outcome in found) for state in (ARRIVED, PENDING, SILENT, UNREADABLE)
+    }
     observed = _observed(found, numbers, seen, namespace, rules.window)
     details = {"containers": len(found), "nodes": len({o.container.node for o in found}), **numbers}
     causes = _merge(causes)
@@ -201,6 +203,8 @@ def _observed(
     parts = [f"{lines} lines in {format_age(window)}", f"{numbers[ARRIVED]} of {len(found)} containers in Loki"]
     if missing:
         parts.append(f"{missing} missing")
+    if numbers[PENDING]:
+        parts.append(f"{numbers[PENDING]} wrote too lately to tell")
     if numbers[SILENT]:
         parts.append(f"{numbers[SILENT]} silent")
     if numbers[UNREADABLE]:

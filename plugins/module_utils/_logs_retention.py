@@ -10,6 +10,7 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 
@@ -25,6 +26,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time
 NAME = "retention"
 RUN_METRIC = "loki_compactor_apply_retention_last_successful_run_timestamp_seconds"
 DAY = 86400.0
+SLICE = 14 * DAY
 # Deletion follows the promise by the compactor's interval (10 m), its delete delay (2 h) and the day of an index table.
 SLACK = DAY + 4 * 3600
 
@@ -78,14 +80,29 @@ def parse_config(text: str) -> Settings:
     return Settings(None if enabled is None else enabled == "true", seconds)
 
 
-def slices(now: float, promised: float, most: int = 12) -> list[tuple[float, float]]:
-    """Split the promised span, the oldest first, into at most C(most) parts of at least a day.
+def find_oldest(entries: t.Callable[[float, float], int], now: float, promised: float) -> float | None:
+    """Return when the oldest line was written, to the hour; None when the index has none.
 
-    One query over all of it would break max_query_length (721 h by default).
+    Asks the index alone: reading the oldest line itself costs Loki seconds. The promised span is cut into parts of at
+    most C(SLICE), because one query over all of it would break max_query_length (721 h by default); the first part
+    with lines is then halved.
+
+    :param entries: estimate of the lines between two Unix times.
     """
-    number = max(1, min(most, int(promised // DAY)))
+    number = max(1, math.ceil(promised / SLICE))
     step = promised / number
-    return [(now - promised + index * step, now - promised + (index + 1) * step) for index in range(number)]
+    for index in range(number):
+        start, end = now - promised + index * step, now - promised + (index + 1) * step
+        if not entries(start, end):
+            continue
+        while end - start > 3600:
+            middle = (start + end) / 2
+            if entries(start, middle):
+                end = middle
+            else:
+                start = middle
+        return start
+    return None
 
 
 def too_old_range(now: float, promised: float) -> tuple[float, float]:

@@ -23,7 +23,7 @@ PLACE = ("namespace", "pod", "container")
 # The Pod labels a stream label may be made from, as the loki role's agent configuration does.
 DEFAULT_SOURCES: dict[str, list[str]] = {
     "app": ["app", "app.kubernetes.io/name"],
-    "tier": ["tier", "app.kubernetes.io/component"],
+    "tier": ["tier"],
 }
 
 

@@ -31,26 +31,22 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_loki import Loki
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_look import (
+    AGENT,
+    Cluster,
+    absent,
+    age,
+    agent_check,
+    look,
+    pods_unreadable,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_options import Options, parse
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import Deadline, parse_time
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import Deadline
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
-AGENT = "agent_on_every_node"
 PAUSE = 3.0
 # Loki that is not ready for this long is not merely starting.
 READY_PATIENCE = 60.0
-
-
-class Cluster(t.NamedTuple):
-    """One look at the cluster. C(error) says why there is none."""
-
-    now: float
-    containers: tuple[_logs_pods.Container, ...] = ()
-    namespaces: tuple[str, ...] = ()
-    agent: _logs_agent.Agent | None = None
-    daemonset: dict[str, t.Any] | None = None
-    agent_causes: tuple[dict[str, str], ...] = ()
-    error: str = ""
 
 
 class Verdict:
@@ -94,7 +90,10 @@ class Verdict:
             if loki_cause is None and self.loki is not None:
                 try:
                     seen, found = self._compare(cluster)
-                    newest = self.loki.edge(cluster.now - self.options.rules.window, cluster.now + 600, True)
+                    rules = self.options.rules
+                    newest = self.loki.newest(cluster.now - rules.lag, cluster.now + 600) or self.loki.newest(
+                        cluster.now - rules.window, cluster.now - rules.lag
+                    )
                 except ApiError as exc:
                     loki_check = self._query_failed(exc)
                     loki_cause = loki_check["cause"]
@@ -137,50 +136,11 @@ class Verdict:
         failed = cause("server_error", str(exc), f"Read why: {self.options.read_log}")
         return _checks.failed(_logs_ready.NAME, "Loki answers queries", "a query failed", [failed])
 
-    # The cluster
-
     def _look(self) -> Cluster:
-        """Read Pods, nodes and the agent."""
-        if self.kube is None:
-            clock = self.loki.clock() if self.loki is not None and not self.loki_error else None
-            return Cluster(clock or time.time())
-        try:
-            now = _logs_cluster.cluster_time(self.kube) or time.time()
-            pods = self.kube.list("/api/v1/pods")
-            containers = _logs_pods.writers(pods, now, self.options.rules.window)
-            spaces = {c.key.namespace for c in containers} | set(self.options.expected)
-            look = Cluster(now, tuple(containers), tuple(sorted(spaces)))
-        except ApiError as exc:
-            return Cluster(time.time(), error=str(exc))
-        try:
-            return self._look_for_agent(look, pods)
-        except ApiError as exc:
-            denied = cause(
-                "access_forbidden",
-                f"Whether the agent is on every node cannot be read: {exc}",
-                "Let the account of this run list nodes and daemonsets: kubectl create clusterrolebinding "
-                f"monitoring-nodes --clusterrole=view --user={_logs_namespaces.user_in(str(exc))}",
-            )
-            return look._replace(agent_causes=(denied,))
-
-    def _look_for_agent(self, look: Cluster, pods: list[dict[str, t.Any]]) -> Cluster:
-        assert self.kube is not None  # noqa: S101 - for the type checker; the only caller has asked
-        daemonsets = self.kube.list("/apis/apps/v1/daemonsets")
-        nodes = self.kube.list("/api/v1/nodes")
-        space, name = self.options.agent_namespace, self.options.agent_name
-        daemonset = _logs_agent.find(daemonsets, space, name)
-        if daemonset is None:
-            return look._replace(agent_causes=(_logs_agent.missing(daemonsets, space, name),))
-        agent = _logs_agent.judge(daemonset, nodes, pods, look.now)
-        causes = agent.causes
-        if any(item["code"] == "agent_pod_absent" for item in causes):
-            refused = _logs_agent.refusals(daemonset, *_logs_cluster.agent_events(self.kube, daemonset))
-            if refused:
-                agent = _logs_agent.explain(agent, refused[0])
-                causes = agent.causes
-            elif _age(daemonset, look.now) < _logs_agent.YOUNG:
-                agent = agent._replace(settling=True)
-        return look._replace(agent=agent, daemonset=daemonset, agent_causes=tuple(causes))
+        if self.kube is not None:
+            return look(self.kube, self.options)
+        clock = self.loki.clock() if self.loki is not None else None
+        return Cluster(clock or time.time())
 
     # Comparing both
 
@@ -241,7 +201,11 @@ class Verdict:
             elif line.state == _logs_kubelet.WROTE:
                 usable = _logs_streams.usable_labels(streams.get(container.key.namespace, ()))
                 labels = {k: v for k, v in container.key._asdict().items() if k == "namespace" or k in usable}
-                newest[container.key] = self.loki.edge(now - rules.window, now + 600, True, **labels)
+                # Nearly always the line is there: a short span costs Loki least.
+                start = (line.at or now) - _logs_namespaces.ROUNDING
+                newest[container.key] = self.loki.newest(start, now + 5, **labels) or self.loki.newest(
+                    now - rules.window, start, **labels
+                )
         return lines, newest
 
     def _settled(self, cluster: Cluster, found: t.Mapping[str, list[_logs_namespaces.Outcome]]) -> bool:
@@ -251,7 +215,7 @@ class Verdict:
         young = {
             node
             for node, pod in (cluster.agent.running if cluster.agent else {}).items()
-            if _age(pod, cluster.now) < _logs_agent.YOUNG
+            if age(pod, cluster.now) < _logs_agent.YOUNG
         }
         for outcomes in found.values():
             if not _logs_namespaces.settled(outcomes, cluster.agent.running if cluster.agent else ()):
@@ -294,35 +258,10 @@ class Verdict:
         return checks
 
     def _agent_check(self, cluster: Cluster, trouble: _logs_counters.Troubles) -> _checks.Check:
-        expected = "the log agent runs and sends on every node"
         if self.kube is None:
-            return _checks.not_applicable(AGENT, expected, "would need the Kubernetes API (kubernetes: false)")
-        if cluster.error:
-            return _checks.unknown(AGENT, expected, "the Pods could not be read", [self._pods_unreadable(cluster)])
-        agent = cluster.agent
-        if agent is None:
-            code = cluster.agent_causes[0]["code"]
-            make = _checks.failed if code == "agent_missing" else _checks.unknown
-            return make(
-                AGENT, expected, "no agent" if code == "agent_missing" else "not readable", cluster.agent_causes
-            )
-        causes = [*cluster.agent_causes, *trouble.causes()]
-        observed = f"{len(agent.running)} of {len(agent.nodes)} nodes"
-        lacking = [name for name in agent.nodes if name not in agent.running]
-        if lacking:
-            observed += f", not on {', '.join(lacking[:5])}" + (" and more" if len(lacking) > 5 else "")
-        details = {"nodes": len(agent.nodes), "running": len(agent.running)}
-        notes = [*agent.notes, *trouble.notes]
-        if not causes:
-            return _checks.ok(AGENT, expected, observed, notes, details)
-        if agent.settling:
-            starting = cause(
-                "agent_starting",
-                f"The agent is still starting on {', '.join(lacking[:5])}: {causes[0]['message']}",
-                causes[0]["fix"],
-            )
-            return _checks.unknown(AGENT, expected, observed, [starting, *causes], notes, details)
-        return _checks.failed(AGENT, expected, observed, causes, notes, details)
+            reason = "would need the Kubernetes API (kubernetes: false)"
+            return _checks.not_applicable(AGENT, "the log agent runs on every node", reason)
+        return agent_check(cluster, trouble)
 
     def _namespace_checks(
         self,
@@ -336,33 +275,21 @@ class Verdict:
             reason = "which namespaces should log needs the Kubernetes API (kubernetes: false)"
             return [_checks.not_applicable("namespaces", "every namespace that wrote has streams", reason)]
         if cluster.error:
-            unreadable = [self._pods_unreadable(cluster)]
+            unreadable = [pods_unreadable(cluster)]
             return [_checks.unknown("namespaces", "every namespace that wrote has streams", "no Pods", unreadable)]
         rules = self.options.rules
-        absent = dict(cluster.agent.causes_by_node) if cluster.agent else {}
-        if cluster.agent is None and cluster.agent_causes and cluster.agent_causes[0]["code"] == "agent_missing":
-            absent = {c.node: cluster.agent_causes[0] for c in cluster.containers}
-        agents = _logs_namespaces.Agents(absent, trouble.by_node, _logs_cluster.agent_kind(cluster.daemonset))
+        agents = _logs_namespaces.Agents(absent(cluster), trouble.by_node, _logs_cluster.agent_kind(cluster.daemonset))
         checks = []
         for namespace in cluster.namespaces:
             if namespace in self.options.excluded:
                 checks.append(_checks.not_applicable(f"namespace {namespace}", "logs", "excluded (exclude_namespaces)"))
             elif why is not None or seen is None:
-                checks.append(_logs_namespaces.unavailable(namespace, rules, why or self._pods_unreadable(cluster)))
+                checks.append(_logs_namespaces.unavailable(namespace, rules, why or pods_unreadable(cluster)))
             else:
                 checks.append(
                     _logs_namespaces.judge(namespace, found.get(namespace, []), seen, rules, agents, self.unread_error)
                 )
         return checks
-
-    def _pods_unreadable(self, cluster: Cluster) -> dict[str, str]:
-        user = _logs_namespaces.user_in(cluster.error)
-        return cause(
-            "pods_unreadable",
-            f"The Pods of the cluster cannot be read: {cluster.error}",
-            "Let the account of this run list Pods everywhere: "
-            f"kubectl create clusterrolebinding monitoring-pods --clusterrole=view --user={user}",
-        )
 
     def _retention_check(self, now: float) -> _checks.Check:
         promised = self.options.retention
@@ -371,25 +298,14 @@ class Verdict:
         oldest: float | None = None
         too_old: bool | None = None
         try:
-            spans = _logs_retention.slices(now, promised)
-            for span in spans:
-                if span == spans[-1] or self.loki.entries(*span):
-                    oldest = self.loki.edge(*span, newest=False)
-                    if oldest is not None:
-                        break
-            beyond = _logs_retention.too_old_range(now, promised)
-            too_old = bool(self.loki.entries(*beyond)) and self.loki.edge(*beyond, newest=False) is not None
+            oldest = _logs_retention.find_oldest(self.loki.entries, now, promised)
+            too_old = self.loki.entries(*_logs_retention.too_old_range(now, promised)) > 0
         except ApiError as exc:
             self.notes.append(f"retention: the oldest line could not be looked for: {exc}")
         last_run, since = self.counters.retention()
         known = [moment for moment in (since, oldest) if moment is not None]
         facts = _logs_retention.Facts(self.loki.settings(), last_run, min(known) if known else None, oldest, too_old)
         return _logs_retention.judge(promised, facts, now)
-
-
-def _age(item: dict[str, t.Any], now: float) -> float:
-    created = parse_time(item["metadata"].get("creationTimestamp"))
-    return float("inf") if created is None else now - created
 
 
 def judge_logs(params: t.Mapping[str, t.Any]) -> tuple[list[_checks.Check], list[str]]:

@@ -21,7 +21,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_cluster import cluster_time
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import Deadline, parse_duration
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import (
+    Deadline,
+    parse_duration,
+    rfc3339,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._workloads_baseline import Run
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._workloads_snapshot import (
     Expectation,
@@ -46,7 +50,7 @@ _KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet
 def parse(params: t.Mapping[str, t.Any]) -> list[Expectation]:
     """Read what is watched from the module's options.
 
-    :raises ConfigError: nothing to watch, a name twice, or a run that must be named and is not.
+    :raises ConfigError: nothing to watch, a name twice, or a run id that cannot be one.
     """
     found = []
     for item in params["expectations"]:
@@ -69,26 +73,29 @@ def parse(params: t.Mapping[str, t.Any]) -> list[Expectation]:
         raise ConfigError(f"expectations: the name {twice[0]} stands for two; give each its own")
     if not found:
         raise ConfigError("Nothing to watch: set expectations, or namespaces: [NAME]")
-    if (params["state"] == "baseline" or params["close"]) and not params["run_id"]:
-        raise ConfigError("state: baseline and close: true concern one run; set run_id, the same for both")
     if params["run_id"]:
         _workloads_baseline.check_run_id(params["run_id"])
     return found
 
 
-def judge_workloads(params: t.Mapping[str, t.Any], check_mode: bool) -> tuple[list[_checks.Check], list[str]]:
+def judge_workloads(
+    params: t.Mapping[str, t.Any], check_mode: bool
+) -> tuple[list[_checks.Check], list[str], str | None]:
     """Run the verdict for a module's options.
 
-    :returns: the checks and notes. :raises MonitoringError: bad options, or the cluster cannot be read.
+    :returns: the checks, notes, and the run concerned, None where there is none.
+    :raises MonitoringError: bad options, or the cluster cannot be read.
     """
     expectations = parse(params)
     kube = Kube(params, params["query_timeout"])
     verdict = Workloads(kube, expectations, params["namespace"], check_mode)
+    run_id = params["run_id"]
     if params["state"] == "baseline":
-        return verdict.baseline(params["run_id"], params["create_namespace"]), verdict.notes
+        run_id = run_id or rfc3339(time.time()).replace(":", "")
+        return verdict.baseline(run_id, params["create_namespace"]), verdict.notes, run_id
     oldest = parse_duration(params["max_baseline_age"], "max_baseline_age")
-    deadline = Deadline(params["timeout"])
-    return verdict.judge(params["run_id"], params["close"], oldest, deadline), verdict.notes
+    checks, run = verdict.judge(run_id, params["close"], oldest, Deadline(params["timeout"]))
+    return checks, verdict.notes, run
 
 
 class Workloads:
@@ -193,18 +200,21 @@ class Workloads:
         self._store(lambda runs: _workloads_baseline.record(runs, run_id, run["snapshot"])[0])
         return [_workloads_checks.taken(run, True, self.namespace)]
 
-    def judge(self, run_id: str, close: bool, oldest: float, deadline: Deadline) -> list[_checks.Check]:
-        """Compare with a run's baseline, or repeat its verdict."""
+    def judge(
+        self, run_id: str, close: bool, oldest: float, deadline: Deadline
+    ) -> tuple[list[_checks.Check], str | None]:
+        """Compare with a run's baseline, or repeat its verdict; return the checks and that run."""
         run = _workloads_baseline.find(_workloads_baseline.read(self._stored()), run_id)
         if run is None:
             why = _workloads_checks.missing(run_id, self.namespace)
-            return _workloads_checks.not_judged(self.expectations, why, "no baseline")
+            return _workloads_checks.not_judged(self.expectations, why, "no baseline"), None
         after = self.snapshot()
         if run["closed"] is not None:
-            return _workloads_checks.repeated(self.expectations, run, after)
-        if not run_id and after["taken"] - run["snapshot"]["taken"] > oldest:
+            return _workloads_checks.repeated(self.expectations, run, after), run["run_id"]
+        if not run_id and not close and after["taken"] - run["snapshot"]["taken"] > oldest:
             why = _workloads_checks.stale(run, after["taken"])
-            return _workloads_checks.not_judged(self.expectations, why, "the last baseline is too old")
+            checks = _workloads_checks.not_judged(self.expectations, why, "the last baseline is too old")
+            return checks, run["run_id"]
         events = self.events()
         checks, unfinished = _workloads_checks.compared(self.expectations, run["snapshot"], after, events)
         while unfinished and deadline.left() > 1:
@@ -215,4 +225,4 @@ class Workloads:
             self._store(lambda runs: _workloads_baseline.close(runs, run["run_id"], checks, after["taken"]))
         elif not close:
             self.notes.append(f"compared with the open baseline of run {run['run_id']}; nothing was written")
-        return checks
+        return checks, run["run_id"]

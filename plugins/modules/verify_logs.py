@@ -40,7 +40,7 @@ options:
       - For a label of O(labels) the Pod labels it may be made from. The stream's value must be the value of one.
       - A label that is not named here is made from the Pod label of the same name.
     type: dict
-    default: {app: [app, app.kubernetes.io/name], tier: [tier, app.kubernetes.io/component]}
+    default: {app: [app, app.kubernetes.io/name], tier: [tier]}
   agent:
     description: The DaemonSet that collects the logs. Without a name it is recognised by its image.
     type: dict

@@ -33,7 +33,7 @@ options:
   run_id:
     description:
       - Names the run. Letters, digits, V(-), V(_) and V(.).
-      - Required for O(state=baseline) and for O(close). A verdict without it concerns the last run.
+      - By default a baseline gets the time of day, and a verdict concerns the run whose baseline is the newest.
     type: str
     default: ""
   close:
@@ -64,7 +64,7 @@ options:
   max_baseline_age:
     description:
       - An open baseline older than this is not judged against, because what happened since is not that run's matter.
-      - Does not concern a verdict with O(run_id).
+      - Does not concern a verdict with O(run_id) or O(close).
     type: str
     default: 24h
 extends_documentation_fragment:
@@ -149,6 +149,11 @@ notes:
   returned: always
   type: list
   elements: str
+run_id:
+  description: The run whose baseline was taken or judged; V(null) where there is none.
+  returned: always
+  type: str
+  sample: 2026-11-23T170000Z
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -166,10 +171,10 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(VERDICT_SPEC, SPEC, kube_auth_spec()), supports_check_mode=True)
     try:
-        checks, notes = judge_workloads(module.params, module.check_mode)
+        checks, notes, run_id = judge_workloads(module.params, module.check_mode)
     except MonitoringError as exc:
         module.fail_json(msg=str(exc), checks=[], summary=_checks.summarise([]), notes=[])
-    _checks.finish(module, checks, notes)
+    _checks.finish(module, checks, notes, run_id=run_id)
 
 
 if __name__ == "__main__":
