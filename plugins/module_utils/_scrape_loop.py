@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Ask until nothing can change any more, or the time is over. This module util is PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_diagnosis import diagnose, judge_total
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import (
+    Expectation,
+    Judgement,
+    Snapshot,
+)
+
+# Facts lead to further facts: objects to targets, targets to queries, a drop to its rule. More than this is a defect.
+_MAX_PASSES = 8
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+
+
+class Source(t.Protocol):
+    """What the loop needs of a collector."""
+
+    now: float
+
+    def snapshot(self, expectations: t.Sequence[Expectation]) -> Snapshot: ...
+
+    def fill(self, snapshot: Snapshot) -> None: ...
+
+
+class Outcome(t.NamedTuple):
+    """The last observation and how long it took to become final."""
+
+    judgements: list[Judgement]
+    snapshot: Snapshot
+    waited: float
+    rounds: int
+    in_time: bool
+
+
+def judge_until_final(
+    expectations: t.Sequence[Expectation],
+    source: Source,
+    timeout: float,
+    min_targets_total: int = 0,
+    clock: t.Callable[[], float] = time.monotonic,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Judge in rounds. What is asked of all entries together waits for nothing of its own.
+
+    :param timeout: seconds in all, on the monotonic clock.
+    """
+    begin = clock()
+    seen_since: dict[tuple[str, str], float] = {}
+    started: float | None = None
+    rounds = 0
+    while True:
+        judgements, snapshot, started = _round(expectations, source, min_targets_total, started)
+        rounds += 1
+        passed = clock() - begin
+        seen_since = _keep(seen_since, judgements, passed)
+        entries = judgements[: len(expectations)]
+        if all(is_final(judgement, seen_since, passed) for judgement in entries):
+            return Outcome(judgements, snapshot, passed, rounds, True)
+        pause = _pause(entries, seen_since, source.now, passed)
+        if passed + pause > timeout:
+            # One last look, right at the end.
+            if timeout - passed > _SHORTEST_PAUSE:
+                sleep(timeout - passed - 0.1)
+                judgements, snapshot, started = _round(expectations, source, min_targets_total, started)
+                rounds += 1
+            return Outcome(judgements, snapshot, clock() - begin, rounds, False)
+        sleep(pause)
+
+
+def _round(
+    expectations: t.Sequence[Expectation], source: Source, min_targets_total: int, started: float | None
+) -> tuple[list[Judgement], Snapshot, float]:
+    snapshot = source.snapshot(expectations)
+    now = source.now
+    if started is None:
+        started = now
+    for _attempt in range(_MAX_PASSES):
+        judgements = [diagnose(expectation, snapshot, now, started) for expectation in expectations]
+        if not snapshot.wanted:
+            break
+        source.fill(snapshot)
+    if min_targets_total:
+        judgements.append(judge_total(min_targets_total, judgements))
+    return judgements, snapshot, started
+
+
+def _keep(
+    before: dict[tuple[str, str], float], judgements: t.Sequence[Judgement], passed: float
+) -> dict[tuple[str, str], float]:
+    """Since when each finding has been there without interruption."""
+    now = {}
+    for judgement in judgements:
+        for finding in judgement.findings:
+            key = (judgement.check["name"], finding.code)
+            now[key] = before.get(key, passed)
+    return now
+
+
+def is_final(judgement: Judgement, seen_since: t.Mapping[tuple[str, str], float], passed: float) -> bool:
+    """Whether waiting cannot make a check good: it is, or a finding that does not end by itself has lasted."""
+    if judgement.check["status"] in (_checks.OK, _checks.NOT_APPLICABLE):
+        return True
+    name = judgement.check["name"]
+    return any(
+        passed - seen_since.get((name, finding.code), passed) >= finding.patience for finding in judgement.findings
+    )
+
+
+def _pause(
+    judgements: t.Sequence[Judgement], seen_since: t.Mapping[tuple[str, str], float], now: float, passed: float
+) -> float:
+    """Until the next news: the next scrape of a target that is waited for, or a finding becoming final."""
+    moments = []
+    for judgement in judgements:
+        if is_final(judgement, seen_since, passed):
+            continue
+        if judgement.next_news is not None and judgement.next_news > now:
+            moments.append(judgement.next_news - now)
+        for finding in judgement.findings:
+            lasted = passed - seen_since.get((judgement.check["name"], finding.code), passed)
+            moments.append(finding.patience - lasted)
+    return min(max(min(moments, default=1.0), _SHORTEST_PAUSE), _LONGEST_PAUSE)
