@@ -95,11 +95,17 @@ class ApplySet:
         members = self._members(items, recorded, problems)
         there = {key_of(obj): obj for obj in members}
         for item in items:
-            item.live = there.get(item.key)
+            live = there.get(item.key)
+            # Two versions of a kind in one set: what was listed in the other one cannot be compared.
+            item.live = live if live and live["apiVersion"] == item.obj["apiVersion"] else None
         going = self._removals(members, [item.key for item in items])
-        head = self._head(items, [*going.kept, *going.going], live_parent)
-        problems += self._trial.run([head, *items])
-        problems += self._trial.run_removals(going.objects)
+        stays = [*going.kept, *going.going]
+        head = self._head(items, stays, live_parent)
+        # An empty set needs no parent.
+        heads = [head] if items or stays else []
+        problems += self._trial.run([*heads, *items])
+        gone = going.objects + ([live_parent] if live_parent and not heads else [])
+        problems += self._trial.run_removals(gone)
         alerts = vanishing_alerts(members, [item.obj for item in items]) if self._o.prune else []
         refusal = brake(
             going.objects,
@@ -113,6 +119,8 @@ class ApplySet:
             problems.append(refusal)
         if problems:
             raise ApplySetError(problems)
+        if alerts:
+            self._notes.append(f"No longer defined: the alerts {', '.join(alerts)}.")
         self._tell_removals(going)
         waiting = [(item, item.waits) for item in items if item.waits]
         if self._o.check_mode:
@@ -120,8 +128,8 @@ class ApplySet:
             if reasons:
                 self._notes.append(f"{len(waiting)} objects were checked locally only: {'; '.join(reasons)}.")
         else:
-            self._writer.run(items, head, recorded, going.objects)
-        return self._result([head, *items], going, alerts)
+            self._writer.run(items, head, recorded, gone)
+        return self._result([*heads, *items], going._replace(objects=gone), alerts)
 
     def _absent(self, items: list[Item]) -> dict[str, t.Any]:
         # A kind that is not served any more has no objects; that is what is wanted.

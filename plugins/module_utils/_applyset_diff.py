@@ -32,6 +32,13 @@ _VOLATILE = (
 _FIRST = ("apiVersion", "kind", "metadata")
 
 
+class Absent:
+    """One side of a difference that is not there, told from a null."""
+
+
+ABSENT = Absent()
+
+
 def content(obj: Object) -> Object:
     """The object without what the server alone writes: what two states are compared by."""
     rest = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
@@ -95,7 +102,7 @@ def mask(before: Object | None, after: Object | None) -> tuple[Object | None, Ob
 
 
 def changed_paths(before: t.Any, after: t.Any, path: str = "") -> list[tuple[str, t.Any, t.Any]]:
-    """The places where two values differ, as C((path, old, new)); a missing side is C(None).
+    """The places where two values differ, as C((path, old, new)); a missing side is C(ABSENT).
 
     Lists whose items all have a C(name) are matched by it, as the API does for most of them.
     """
@@ -104,7 +111,7 @@ def changed_paths(before: t.Any, after: t.Any, path: str = "") -> list[tuple[str
         for key in [*before, *(key for key in after if key not in before)]:
             place = f"{path}.{key}" if path else str(key)
             if key not in before or key not in after:
-                found.append((place, before.get(key), after.get(key)))
+                found.append((place, before.get(key, ABSENT), after.get(key, ABSENT)))
             elif before[key] != after[key]:
                 found.extend(changed_paths(before[key], after[key], place))
         return found
@@ -123,8 +130,8 @@ def _changed_items(before: list[t.Any], after: list[t.Any], path: str) -> list[t
         )
     found = []
     for index in range(max(len(before), len(after))):
-        old = before[index] if index < len(before) else None
-        new = after[index] if index < len(after) else None
+        old = before[index] if index < len(before) else ABSENT
+        new = after[index] if index < len(after) else ABSENT
         if old != new:
             found.extend(changed_paths(old, new, f"{path}[{index}]"))
     return found
@@ -139,7 +146,7 @@ def _path_texts(before: Object | None, after: Object | None) -> tuple[str, str]:
     lines: tuple[list[str], list[str]] = ([], [])
     for path, old, new in places[:_MAX_PATHS]:
         for side, value in zip(lines, (old, new), strict=True):
-            if value is not None:
+            if value is not ABSENT:
                 side.append(f"{path}: {_short(value)}")
     if len(places) > _MAX_PATHS:
         lines[1].append(f"... and {len(places) - _MAX_PATHS} more places")

@@ -226,6 +226,7 @@ def _check_one(raw: t.Any, number: int) -> tuple[Object | None, list[Problem]]:
     return obj, _check_data(obj, here) + _check_namespace(obj, here)
 
 
+_WORDS = {int: "a number", float: "a number", bool: "true or false", dict: "a mapping", list: "a list"}
 _EXAMPLE = {"apiVersion": "apiVersion: v1", "kind": "kind: ConfigMap"}
 
 
@@ -320,7 +321,7 @@ def _check_data(obj: Object, here: str) -> list[Problem]:
                     Problem(here, place, "is not a valid key", "Use letters, digits, `-`, `_` and `.`, at most 253.")
                 )
             if not isinstance(value, str):
-                what = "null" if value is None else f"a {type(value).__name__}"
+                what = _WORDS.get(type(value), "null")
                 problems.append(Problem(here, place, f"is {what}, not a string", "Quote it."))
             elif (secret and field == "data") or field == "binaryData":
                 try:

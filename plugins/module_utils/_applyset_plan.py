@@ -171,7 +171,8 @@ def foreign(live: Object, identity: str, resource_manager: str) -> Problem | Non
             whose += f" (managed-by: {labels[MANAGED_BY_LABEL]})"
     return Problem(
         str(key), "", whose,
-        f"Rename or remove ours, or take it over with adopt_existing: true. Look at it first: {see}",
+        "Rename ours, leave theirs as it is (create_only), or take it over (adopt_existing: true). "
+        f"Look at it first: {see}",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ reader (sigs.k8s.io/yaml) takes all three as strings; so does this one.
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
@@ -77,7 +78,7 @@ def load_manifests(text: str, source: str = "manifests") -> list[dict[str, t.Any
     if not HAS_YAML:
         raise ConfigError("Reading YAML needs PyYAML on the controller: pip install PyYAML")
     try:
-        documents = list(yaml.load_all(str(text), Loader=_LOADER))
+        documents = _json(text) or list(yaml.load_all(str(text), Loader=_LOADER))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -95,3 +96,13 @@ def load_manifests(text: str, source: str = "manifests") -> list[dict[str, t.Any
         else:
             objects.append(document)
     return objects
+
+
+def _json(text: str) -> list[t.Any]:
+    """The one document of a JSON text, which libyaml does not read in full (escapes, long keys); else nothing."""
+    if not text.lstrip().startswith("{"):
+        return []
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        return []
