@@ -94,6 +94,12 @@ def test_every_metric_is_asked_of_one_service_only(kind, place, expression):
     assert tokens_in(expression) <= _packs.EXPR_TOKENS
 
 
+def test_no_function_over_time_takes_several_metrics():
+    """rate() drops the name: two metrics with equal labels are then an error that only a live server reports."""
+    several = re.compile(r"[a-z_]+\(\s*\{__name__=~[^}]*\}\[")
+    assert [place for place in expressions() if several.search(place[2])] == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_use_only_tokens_that_are_filled_in(kind):
     pack = _packs.load().own(kind)
