@@ -178,7 +178,7 @@ def test_alerts_are_overridden_one_key_at_a_time(kit):
     assert "the limit is 7" in queue["description"]
     assert "TrinoQueriesFailing" not in found["alerts"]
     assert found["alerts_disabled"] == ["TrinoQueriesFailing"]
-    assert found["alerts"]["TrinoInsufficientResources"]["expr"].endswith("> 0")
+    assert found["alerts"]["TrinoInsufficientResources"]["expr"].endswith("> 0.01")
 
 
 def test_health_and_fix_are_ready_to_use(kit):
