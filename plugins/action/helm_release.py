@@ -117,6 +117,7 @@ class ActionModule(KubeAction):
             **({"chart_repo_url": args["chart_repo_url"]} if args.get("chart_repo_url") else {}),
         }
         before = helm.manifest() if diff or check else None
+        old_values = helm.values() if diff and before else None
         answer = self._module(args, options)
         if answer.get("failed"):
             return answer
@@ -127,7 +128,7 @@ class ActionModule(KubeAction):
             new = releases.objects(after or "", namespace, resources.namespaced)
             answer["objects"] = releases.changes(old, new) if check or diff else {}
             if diff:
-                answer["diff"] = [_values_diff(helm.values() if before else None, args), *releases.diff(old, new)]
+                answer["diff"] = [_values_diff(old_values, args), *releases.diff(old, new)]
             verb = "upgraded" if before else "installed"
             answer["msg"] = f"Release {args['name']} " + (f"would be {verb}." if check else f"{verb}.")
             return answer
@@ -146,7 +147,9 @@ class ActionModule(KubeAction):
     ) -> Result:
         """Find what was edited or deleted by hand since, and put it back: by helm, custom resources by ourselves."""
         wanted = releases.objects(manifest or helm.manifest() or "", args["namespace"], resources.namespaced)
-        drifted: list[tuple[dict[str, t.Any], dict[str, t.Any] | None, list[str], str]] = []
+        drifted: list[tuple[dict[str, t.Any], dict[str, t.Any] | None, str]] = []
+        found: dict[str, list[str]] = {}
+        diffs = []
         for item in wanted:
             metadata = item["metadata"]
             path = resources.path(item["apiVersion"], item["kind"], metadata["name"], metadata.get("namespace"))
@@ -156,38 +159,30 @@ class ActionModule(KubeAction):
                     "serves: its CRD was removed. Put it back with prometheus_operator_upgrade_crds: true."
                 )
             live = helm.kube.get(path)
-            paths = releases.drift(item, live)
-            if paths:
-                drifted.append((item, live, paths, path))
+            differences = releases.drift(item, live)
+            if differences:
+                drifted.append((item, live, path))
+                found[releases.label(item)] = [one.path for one in differences]
+                diffs.append(releases.drift_diff(item, differences))
         if not drifted:
             return {}
-        found = {releases.label(item): paths for item, _live, paths, _path in drifted}
         answer: dict[str, t.Any] = {"changed": True, "drift": found}
         if self._task.diff:
-            answer["diff"] = [
-                {
-                    "before_header": f"{releases.label(item)} ({', '.join(paths[:4])})",
-                    "after_header": f"{releases.label(item)} (as release {args['name']} says)",
-                    "before": _json(releases.masked(live or {})),
-                    "after": _json(releases.masked(releases.repaired(item, live) if live else item)),
-                }
-                for item, live, paths, _path in drifted
-            ]
+            answer["diff"] = diffs
         words = "; ".join(f"{name}: {', '.join(paths[:4])}" for name, paths in found.items())
         if self._task.check_mode:
             return {**answer, "msg": f"Edited or deleted by hand, would be put back: {words}"}
-        for item, live, _paths, path in drifted:
+        for item, live, path in drifted:
             if live is not None and releases.is_custom(item):
                 status, said = helm.kube.request(
                     "PUT",
                     path,
                     releases.repaired(item, live),
                     [("fieldManager", "helm")],
-                    content_type="application/json",
                 )
                 if status >= 400:
                     raise ApiError(f"PUT {path}: {said.get('message')} ({status})", status)
-        if any(live is None or not releases.is_custom(item) for item, live, _paths, _path in drifted):
+        if any(live is None or not releases.is_custom(item) for item, live, _path in drifted):
             # An upgrade to the same values recreates what is gone and merges what was edited.
             helm.upgrade(options)
         return {**answer, "msg": f"Edited or deleted by hand, put back: {words}"}
@@ -333,23 +328,16 @@ def _plain(message: str, args: dict[str, t.Any]) -> str:
     return message
 
 
-def _json(item: dict[str, t.Any]) -> str:
-    shown = {key: value for key, value in item.items() if key != "status"}
-    if isinstance(shown.get("metadata"), dict):
-        shown["metadata"] = {
-            key: value
-            for key, value in shown["metadata"].items()
-            if key not in ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
-        }
-    return json.dumps(shown, indent=2, sort_keys=True) + "\n"
-
-
 def _values_diff(before: dict[str, t.Any] | None, args: dict[str, t.Any]) -> dict[str, str]:
     """The release itself, told by its values; literal credentials in them are hidden."""
     name = f"Release {args['namespace']}/{args['name']}"
     return {
         "before_header": name if before is not None else f"{name} (absent)",
         "after_header": f"{name} ({args['chart_ref']} {args.get('chart_version') or ''})".replace(" )", ")"),
-        "before": _json(releases.masked_values(before)) if before is not None else "",
-        "after": _json(releases.masked_values(args["values"])),
+        "before": _text(before) if before is not None else "",
+        "after": _text(args["values"]),
     }
+
+
+def _text(values: dict[str, t.Any]) -> str:
+    return json.dumps(releases.masked_values(values), indent=2, sort_keys=True) + "\n"

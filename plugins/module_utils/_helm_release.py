@@ -135,21 +135,30 @@ def _same_scalar(wanted: t.Any, live: t.Any, path: str) -> bool:
     return False
 
 
-def _walk(wanted: t.Any, live: t.Any, path: str, exact: bool) -> list[str]:
-    """Paths at which the live value is not what is wanted; fields that only the live object has are defaults."""
+class Difference(t.NamedTuple):
+    """One place where a live object is not what the release says. C(live) is None for what is missing."""
+
+    path: str
+    wanted: t.Any
+    live: t.Any
+
+
+def _walk(wanted: t.Any, live: t.Any, path: str, exact: bool) -> list[Difference]:
+    """Where the live value is not what is wanted; fields that only the live object has are defaults."""
     if wanted is None:
         return []
+    here = [Difference(path, wanted, live)]
     if isinstance(wanted, dict):
         if not wanted:
-            return [path] if exact and live else []
+            return here if exact and live else []
         if not isinstance(live, dict):
-            return [path]
+            return here
         return [found for key, value in wanted.items() for found in _walk(value, live.get(key), f"{path}.{key}", exact)]
     if isinstance(wanted, list):
         if not wanted:
-            return [path] if exact and live else []
+            return here if exact and live else []
         if not isinstance(live, list) or len(live) != len(wanted):
-            return [path]
+            return here
         return [
             found
             for index, (want, have) in enumerate(zip(wanted, live, strict=True))
@@ -157,20 +166,20 @@ def _walk(wanted: t.Any, live: t.Any, path: str, exact: bool) -> list[str]:
         ]
     if live is None and wanted in ("", 0, False):
         return []  # zero values are left out by the API server's own types
-    return [] if _same_scalar(wanted, live, path) else [path]
+    return [] if _same_scalar(wanted, live, path) else here
 
 
-def drift(wanted: Object, live: Object | None) -> list[str]:
-    """Where a live object differs from the release's manifest; C(["(absent)"]) when it is gone.
+def drift(wanted: Object, live: Object | None) -> list[Difference]:
+    """Where a live object differs from the release's manifest.
 
     Only what the manifest says is compared, so that defaults filled in by the API server are no drift. Of the
     operator's custom resources, whose spec is stored as sent, an empty map means "all" and a selector or C(paused) set
     by hand counts as well.
     """
     if live is None:
-        return ["(absent)"]
-    exact = str(wanted.get("apiVersion", "")).startswith(_STORED_AS_SENT)
-    found: list[str] = []
+        return [Difference("(absent)", wanted, None)]
+    exact = is_custom(wanted)
+    found: list[Difference] = []
     for key, value in wanted.items():
         if key in ("apiVersion", "kind", "status"):
             continue
@@ -179,15 +188,38 @@ def drift(wanted: Object, live: Object | None) -> list[str]:
                 found += _walk(
                     (value or {}).get(part), (live.get("metadata") or {}).get(part), f"metadata.{part}", False
                 )
-            continue
-        if key == "stringData":
-            found += [f"stringData.{name}" for name in value or {} if name not in (live.get("data") or {})]
-            continue
-        found += _walk(value, live.get(key), key, exact)
+        elif key == "stringData":
+            there = live.get("data") or {}
+            found += [
+                Difference(f"data.{name}", text, None) for name, text in (value or {}).items() if name not in there
+            ]
+        else:
+            found += _walk(value, live.get(key), key, exact)
     if exact:
-        extra = set(live.get("spec") or {}) - set(wanted.get("spec") or {})
-        found += [f"spec.{key}" for key in sorted(extra) if key == "paused" or key.endswith("Selector")]
+        spec, kept = live.get("spec") or {}, wanted.get("spec") or {}
+        found += [
+            Difference(f"spec.{key}", None, value)
+            for key, value in sorted(spec.items())
+            if key not in kept and (key == "paused" or key.endswith("Selector"))
+        ]
     return found
+
+
+def drift_diff(wanted: Object, differences: t.Sequence[Difference]) -> dict[str, str]:
+    """What is put back, and nothing else of the object; a Secret's values stay hidden."""
+    name = label(wanted)
+    secret = wanted.get("kind") == "Secret"
+    absent = [one for one in differences if one.path == "(absent)"]
+    live = {} if absent else {one.path: HIDDEN if secret else one.live for one in differences}
+    want = (
+        masked(wanted) if absent else {one.path: f"{HIDDEN}, changed" if secret else one.wanted for one in differences}
+    )
+    return {
+        "before_header": f"{name} (absent)" if absent else f"{name} (as found)",
+        "after_header": f"{name} (as its release says)",
+        "before": "" if absent else json.dumps(live, indent=2, sort_keys=True) + "\n",
+        "after": json.dumps(want, indent=2, sort_keys=True) + "\n",
+    }
 
 
 def repaired(wanted: Object, live: Object) -> Object:

@@ -128,13 +128,34 @@ def prometheus(**spec):
     ],
 )
 def test_drift(wanted, live, paths):
-    assert release.drift(wanted, live) == paths
+    assert [one.path for one in release.drift(wanted, live)] == paths
 
 
 def test_drift_of_labels():
     live = deployment()
     live["metadata"] = {"name": "d", "labels": {"a": "x"}}
-    assert release.drift(deployment(), live) == ["metadata.labels.a"]
+    assert [one.path for one in release.drift(deployment(), live)] == ["metadata.labels.a"]
+
+
+def test_drift_is_shown_alone():
+    wanted = deployment(replicas=1, paused=False)
+    found = release.drift_diff(wanted, release.drift(wanted, deployment(replicas=0)))
+    assert found["before"] == '{\n  "spec.replicas": 0\n}\n'
+    assert found["after"] == '{\n  "spec.replicas": 1\n}\n'
+
+
+def test_drift_of_a_secret_shows_no_value():
+    wanted = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "aHVudGVyMg=="}}
+    found = release.drift_diff(wanted, release.drift(wanted, {**wanted, "data": {"k": "b3RoZXI="}}))
+    assert found["before"] != found["after"]
+    assert "aHVudGVyMg" not in str(found)
+    assert "b3RoZXI" not in str(found)
+
+
+def test_a_vanished_object_is_shown_whole():
+    found = release.drift_diff(deployment(replicas=1), release.drift(deployment(replicas=1), None))
+    assert found["before"] == ""
+    assert '"replicas": 1' in found["after"]
 
 
 def test_repaired_keeps_identity_and_drops_additions():
