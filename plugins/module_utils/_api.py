@@ -54,6 +54,24 @@ class Api:
 
     label: str = ""
 
+    def call(
+        self,
+        method: str,
+        path: str,
+        params: Params = (),
+        body: t.Any = None,
+        timeout: float | None = None,
+        headers: t.Mapping[str, str] | None = None,
+    ) -> Response:
+        """One call with C(params); repeated names are kept.
+
+        :param body: sent as JSON; None sends no body.
+        :param timeout: seconds for this call; the connection's own when None.
+        :raises ApiUnreachable: no answer of the server itself. C(ApiTimeout) when it took too long.
+        :raises ApiForbidden: the Kubernetes API refuses to pass the call on.
+        """
+        raise NotImplementedError
+
     def get(
         self,
         path: str,
@@ -61,13 +79,8 @@ class Api:
         timeout: float | None = None,
         headers: t.Mapping[str, str] | None = None,
     ) -> Response:
-        """GET C(path) with C(params); repeated names are kept.
-
-        :param timeout: seconds for this call; the connection's own when None.
-        :raises ApiUnreachable: no answer of the server itself. C(ApiTimeout) when it took too long.
-        :raises ApiForbidden: the Kubernetes API refuses to pass the call on.
-        """
-        raise NotImplementedError
+        """GET; raises what C(call) does."""
+        return self.call("GET", path, params, None, timeout, headers)
 
     def get_json(self, path: str, params: Params = (), timeout: float | None = None) -> t.Any:
         """GET and parse.
@@ -176,10 +189,12 @@ class DirectApi(Api):
             connection.set_tunnel(self._host, self._port)
         return connection
 
-    def get(
+    def call(
         self,
+        method: str,
         path: str,
         params: Params = (),
+        body: t.Any = None,
         timeout: float | None = None,
         headers: t.Mapping[str, str] | None = None,
     ) -> Response:
@@ -187,8 +202,14 @@ class DirectApi(Api):
         target = self._prefix + path + ("?" + urllib.parse.urlencode(list(params)) if params else "")
         if self._proxy is not None and self._scheme == "http":
             target = f"http://{self._host}:{self._port}{target}"
-        kept = getattr(self._local, "connection", None)
-        # A kept connection may have been closed by the server in the meantime: only then is a call made twice.
+        sent = {**self._headers, **(headers or {})}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        # The server may have closed a kept connection in the meantime: then a GET is made again over a new one. What
+        # writes is never sent twice.
+        kept = getattr(self._local, "connection", None) if method == "GET" else None
         for connection in [kept] * (kept is not None) + [None]:
             fresh = connection is None
             if fresh:
@@ -197,14 +218,14 @@ class DirectApi(Api):
                 connection.timeout = limit
                 if connection.sock is not None:
                     connection.sock.settimeout(limit)
-                connection.request("GET", target, headers={**self._headers, **(headers or {})})
+                connection.request(method, target, body=data, headers=sent)
                 answer = connection.getresponse()
-                body = answer.read()
+                content = answer.read()
                 self._local.connection = connection
-                return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, body)
+                return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, content)
             except TimeoutError as exc:
                 self._drop(connection)
-                raise ApiTimeout(f"GET {path} of {self.label} gave no answer within {limit:g} s.") from exc
+                raise ApiTimeout(f"{method} {path} of {self.label} gave no answer within {limit:g} s.") from exc
             except (http.client.HTTPException, OSError) as exc:
                 self._drop(connection)
                 if fresh:

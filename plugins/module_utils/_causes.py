@@ -13,6 +13,7 @@ from __future__ import annotations
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _causes_access,
     _causes_logs,
+    _causes_routing,
     _causes_scrape,
     _causes_workloads,
 )
@@ -22,6 +23,7 @@ _TABLES = (
     _causes_access.CAUSES,
     _causes_scrape.CAUSES,
     _causes_logs.CAUSES,
+    _causes_routing.CAUSES,
     _causes_workloads.CAUSES,
 )
 

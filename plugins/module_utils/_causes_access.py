@@ -26,12 +26,6 @@ CAUSES: dict[str, Cause] = {
         "The Kubernetes API, or the server itself, answered 401 or 403. The verifier's ClusterRole that "
         "prometheus_operator creates holds every permission a verdict needs.",
     ),
-    "verdict_timeout": Cause(
-        "access",
-        "The time for the verdict ran out",
-        "The state was still changing, or not known yet, when the deadline came. The last observation is in the "
-        "result.",
-    ),
     "verdict_missing": Cause(
         "access",
         "A verdict was not given at all",

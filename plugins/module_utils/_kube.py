@@ -184,14 +184,17 @@ class ProxyApi(Api):
         self._prefix = prefix
         self.label = label
 
-    def get(
+    def call(
         self,
+        method: str,
         path: str,
         params: Params = (),
+        body: t.Any = None,
         timeout: float | None = None,
         headers: t.Mapping[str, str] | None = None,
     ) -> Response:
-        response = self._kube.raw("GET", self._prefix + path, params, timeout=timeout, headers=headers)
+        kind = None if body is None else "application/json"
+        response = self._kube.raw(method, self._prefix + path, params, body, kind, timeout, headers)
         status = _status_object(response)
         if status is None:
             return response

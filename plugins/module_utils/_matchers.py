@@ -35,7 +35,8 @@ _RESERVED = frozenset("{}!=~,\\\"'`" + _SPACES)
 # Where google-re2 is missing, only patterns of these pieces mean the same in Python's re: literals, dots, groups,
 # alternatives, plain classes, repetition and escaped punctuation.
 _COMMON_SUBSET = re.compile(
-    r"(?:[A-Za-z0-9_ :/,@%#&;<>~'\"!=-]|\\[.\-/|()*+?\[\]{}^$\\]|\.|\||\((?:\?:)?|\)|\[\^?[A-Za-z0-9_.:/ -]+\]|[*+?])*"
+    r"(?:[A-Za-z0-9_ :/,@%#&;<>~'\"!=-]|\\[.\-/|()*+?\[\]{}^$\\]|\.|\||\(\?:|\((?!\?)|\)|\[\^?[A-Za-z0-9_.:/ -]+\]"
+    r"|[*+?](?![*+?]))*"
 )
 
 
@@ -92,14 +93,15 @@ def _compile(pattern: str) -> t.Any:
             return re2.compile(anchored, options)
         except re2.error as exc:
             raise MatcherError(f"error parsing regexp {pattern!r}: {_text(exc)}") from exc
+    unsupported = UnsupportedPattern(
+        f"the pattern {pattern!r} needs google-re2 on the controller to be judged: pip install google-re2"
+    )
     if not _COMMON_SUBSET.fullmatch(pattern):
-        raise UnsupportedPattern(
-            f"the pattern {pattern!r} needs google-re2 on the controller to be judged: pip install google-re2"
-        )
+        raise unsupported
     try:
-        return re.compile(f"(?:{pattern})\\Z", re.ASCII)
+        return re.compile(pattern, re.ASCII)
     except re.error as exc:
-        raise MatcherError(f"error parsing regexp {pattern!r}: {exc}") from exc
+        raise unsupported from exc
 
 
 def _text(exc: Exception) -> str:
@@ -111,7 +113,7 @@ def _text(exc: Exception) -> str:
 def pattern_matches(pattern: str, value: str) -> bool:
     """Whether an RE2 pattern matches all of C(value). :raises MatcherError: no valid pattern."""
     found = _compile(pattern)
-    return (found.search(value) if HAS_RE2 else found.match(value)) is not None
+    return (found.search(value) if HAS_RE2 else found.fullmatch(value)) is not None
 
 
 class PatternSet:

