@@ -75,7 +75,7 @@ class LabKeeper:
             subprocess.run([sys.executable, "-m", "lab", word], cwd=ROOT, stdin=subprocess.DEVNULL, check=True)
 
     def leave_as_found(self) -> None:
-        """Only a session that began with a fresh lab ends with the old state; others leave it up for the next."""
+        """Only a session that takes the lab down restores what it found; others leave it up for the next."""
         if self.fresh:
             self.command("up" if self.was_up else "down")
 
@@ -83,9 +83,13 @@ class LabKeeper:
 @pytest.fixture(scope="session")
 def lab_keeper(request: pytest.FixtureRequest) -> Iterator[LabKeeper]:
     """How the lab was found, and the promise to leave it so. Ask for it before taking the lab up or down yourself."""
-    keeper = LabKeeper(request.config, fresh=request.config.getoption("--stages") == "all")
-    if keeper.fresh and keeper.was_up:
-        keeper.command("down")
+    stages = request.config.getoption("--stages")
+    keeper = LabKeeper(request.config, fresh=stages == "all" or "lifecycle" in stages)
+    if keeper.fresh:
+        # Compiling comes first and on its own: it is most of a cold run, and no test's time.
+        keeper.command("build")
+        if keeper.was_up:
+            keeper.command("down")
     yield keeper
     keeper.leave_as_found()
 

@@ -41,7 +41,7 @@ STAGES = (
     Stage("lint", "ansible-lint, profile production", ("tests/gates/test_ansible_lint.py",)),
     Stage("sanity", "ansible-test, the artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
     # First of those that need the lab: it begins and ends without one.
-    Stage("lab", "the lab itself: up, down, after a crash", ("tests/cluster/test_lab_leaves_nothing.py",)),
+    Stage("lifecycle", "the lab itself: up, down, after a crash", ("tests/cluster/test_lab_leaves_nothing.py",)),
     Stage("integration", "real servers on loopback", ("tests/integration", "tests/differential")),
     Stage("molecule", "scenarios on the lab", ("tests/scenarios",)),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster",)),
