@@ -58,20 +58,24 @@ def log_expectations(catalogue: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def workload_expectations(catalogue: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The services whose Pods must stay healthy while others deploy: entries with a place in the cluster."""
+    """The services whose Pods must stay healthy while others deploy: entries with a place in the cluster.
+
+    ``selector`` is plain labels: of the Service, and found on Pods where no Service has them.
+    """
     wanted = []
     for entry in catalogue["entries"]:
         if entry["state"] not in ("present", "adopted", "pending") or not entry["namespace"] or entry["targets"]:
             continue
         of_exporter = entry["exporter"] is not None
-        if not of_exporter and not entry["selector"]:
+        labels = entry["selector"].get("matchLabels") or {}
+        if not of_exporter and not labels:
             continue  # somebody else's monitor: nobody said which Pods are meant
         wanted.append(
             {
                 "name": entry["name"],
                 "namespace": entry["namespace"],
                 # an exporter's selector finds the exporter; the service itself is known by its host only
-                "selector": {} if of_exporter else entry["selector"],
+                "selector": {} if of_exporter else dict(labels),
                 "service": (entry["exporter"] or {}).get("host"),
             }
         )

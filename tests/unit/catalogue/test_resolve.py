@@ -269,7 +269,7 @@ def test_workload_expectations(kit):
         {
             "name": "trino",
             "namespace": "data-platform",
-            "selector": {"matchLabels": {"app": "trino"}},
+            "selector": {"app": "trino"},
             "service": None,
         },
         {
