@@ -22,6 +22,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube impo
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_kubelet import LogReader
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_loki import server_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_pods import Key
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import parse_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas, service_port
 
 Object = dict[str, t.Any]
@@ -30,6 +31,14 @@ Object = dict[str, t.Any]
 def cluster_time(kube: Kube) -> float | None:
     """Return the Unix time of the API server's clock: what Pods and Events are stamped with."""
     return server_time(kube.raw("GET", "/version"))
+
+
+def made(kube: Kube, path: str) -> float | None:
+    """Return when an object was made (Unix time), None when it is not there or may not be read."""
+    try:
+        return parse_time(((kube.get(path) or {}).get("metadata") or {}).get("creationTimestamp"))
+    except ApiError:
+        return None
 
 
 def log_reader(kube: Kube, query_timeout: float) -> LogReader:

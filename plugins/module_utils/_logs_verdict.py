@@ -54,6 +54,7 @@ class Verdict:
 
     :param loki: None when it cannot be reached at all; C(loki_error) then says why.
     :param kube: None without a Kubernetes API. :param prometheus: None to read Loki's own pages instead.
+    :param installed: Unix time since when Loki is there, as far as the cluster knows; its processes may be younger.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Verdict:
         prometheus: Api | None,
         deadline: Deadline,
         query_timeout: float,
+        installed: float | None = None,
     ) -> None:
         self.options = options
         self.loki = loki
@@ -72,6 +74,7 @@ class Verdict:
         self.kube = kube
         self.deadline = deadline
         self.query_timeout = query_timeout
+        self.installed = installed
         self.notes: list[str] = []
         self.unread_error = ""
         self.counters = _logs_counters.Counters(loki, kube, prometheus, query_timeout)
@@ -303,7 +306,7 @@ class Verdict:
         except ApiError as exc:
             self.notes.append(f"retention: the oldest line could not be looked for: {exc}")
         last_run, since = self.counters.retention()
-        known = [moment for moment in (since, oldest) if moment is not None]
+        known = [moment for moment in (since, oldest, self.installed) if moment is not None]
         facts = _logs_retention.Facts(self.loki.settings(), last_run, min(known) if known else None, oldest, too_old)
         return _logs_retention.judge(promised, facts, now)
 
@@ -316,16 +319,18 @@ def judge_logs(params: t.Mapping[str, t.Any]) -> tuple[list[_checks.Check], list
     options = parse(params)
     deadline, query_timeout = Deadline(params["timeout"]), params["query_timeout"]
     kube = Kube(params, query_timeout) if params["kubernetes"] else None
-    loki, loki_error = None, ""
+    loki, loki_error, installed = None, "", None
     try:
         loki = Loki(_logs_cluster.loki_apis(params, kube), options.tenant, query_timeout)
     except MonitoringError as exc:
         loki_error = str(exc)
+    if kube is not None and params.get("service") and not params.get("url"):
+        installed = _logs_cluster.made(kube, f"/api/v1/namespaces/{params['namespace']}/services/{params['service']}")
     prometheus, notes = None, []
     if params.get("prometheus"):
         try:
             prometheus = replicas({**params["prometheus"], "query_timeout": query_timeout}, kube)[0]
         except MonitoringError as exc:
             notes.append(f"prometheus: {exc}")
-    checks, more = Verdict(options, loki, loki_error, kube, prometheus, deadline, query_timeout).run()
+    checks, more = Verdict(options, loki, loki_error, kube, prometheus, deadline, query_timeout, installed).run()
     return checks, [*notes, *more]
