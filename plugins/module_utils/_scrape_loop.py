@@ -19,7 +19,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
 
 # Facts lead to further facts: objects to targets, targets to queries, a drop to its rule. More than this is a defect.
 _MAX_PASSES = 8
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 5.0, 1.5
 
 
 class Source(t.Protocol):
@@ -66,7 +66,7 @@ def judge_until_final(
         entries = judgements[: len(expectations)]
         if all(is_final(judgement, seen_since, passed) for judgement in entries):
             return Outcome(judgements, snapshot, passed, rounds, True)
-        pause = _pause(entries, seen_since, source.now, passed)
+        pause = _pause(entries, seen_since, source.now, passed, rounds)
         if passed + pause > timeout:
             # One last look, right at the end.
             if timeout - passed > _SHORTEST_PAUSE:
@@ -117,9 +117,16 @@ def is_final(judgement: Judgement, seen_since: t.Mapping[tuple[str, str], float]
 
 
 def _pause(
-    judgements: t.Sequence[Judgement], seen_since: t.Mapping[tuple[str, str], float], now: float, passed: float
+    judgements: t.Sequence[Judgement],
+    seen_since: t.Mapping[tuple[str, str], float],
+    now: float,
+    passed: float,
+    rounds: int,
 ) -> float:
-    """Until the next news: the next scrape of a target that is waited for, or a finding becoming final."""
+    """Until the next news: the next scrape of a target that is waited for, or a finding becoming final.
+
+    What comes at any moment is looked for at growing intervals.
+    """
     moments = []
     for judgement in judgements:
         if is_final(judgement, seen_since, passed):
@@ -129,4 +136,5 @@ def _pause(
         for finding in judgement.findings:
             lasted = passed - seen_since.get((judgement.check["name"], finding.code), passed)
             moments.append(finding.patience - lasted)
-    return min(max(min(moments, default=1.0), _SHORTEST_PAUSE), _LONGEST_PAUSE)
+    shortest = min(_SHORTEST_PAUSE * _GROWTH**rounds, _LONGEST_PAUSE / 2)
+    return min(max(min(moments, default=1.0), shortest), _LONGEST_PAUSE)
