@@ -88,12 +88,22 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/control":
             self._send(Answer(405, "text/plain", "only /control is written to\n"))
             return
-        self.product.control = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.product.control = json.loads(self._body())
         self._send(Answer(200, "application/json", json.dumps(self.product.control)))
 
     def do_DELETE(self) -> None:
         self.product.control = {}
         self._send(Answer(200, "application/json", "{}"))
+
+    def _body(self) -> bytes:
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        # The API server's proxy sends chunks, each after its length in hexadecimal; one of length 0 is the last.
+        body = b""
+        while length := int(self.rfile.readline(), 16):
+            body += self.rfile.read(length)
+            self.rfile.readline()
+        return body
 
     def _send(self, answer: Answer) -> None:
         body = answer.body.encode()
