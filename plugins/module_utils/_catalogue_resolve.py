@@ -220,6 +220,8 @@ def _resolve_entry(
     if resolved["adopt"]:
         resolved.update(job=entry.get("job", pack.get("job")), monitor=None, monitor_name=None, monitor_namespace=None)
     decide.state(resolved, target_service(exporter))
+    if resolved["state"] == "present":
+        notes += _exporter_notes(resolved, cluster)
     if not resolved["adopt"] and resolved["state"] in ("present", "pending"):
         _check_namespace(resolved, cluster, namespace, faults)
         wanted = wanted_endpoints(entry, exporter or pack, kind) or ([{}] if kind == "ScrapeConfig" else [])
@@ -227,6 +229,18 @@ def _resolve_entry(
     if resolved["probe"] is not None:
         resolved["probe"]["url"] = resolved["probe"].get("url") or _probe_url(resolved, cluster)
     return _finish(resolved, entry, pack, namespace)
+
+
+def _exporter_notes(resolved: Entry, cluster: Mapping[str, Any]) -> list[str]:
+    """That the exporter's host is no Service, when it looks like one; what Services of that namespace are called."""
+    target, services = target_service(resolved["exporter"]), cluster.get("services")
+    if target is None or services is None or any((one["namespace"], one["name"]) == target for one in services):
+        return []
+    names = [one["name"] for one in services if one["namespace"] == target[0]]
+    what = f"there is no Service {target[0]}/{target[1]}"
+    return [
+        f"{resolved['name']}: exporter.host: {what} ({suggest(target[1], names, 'there are') if names else 'nor any other'})."
+    ]
 
 
 def _check_namespace(resolved: Entry, cluster: Mapping[str, Any], namespace: str, faults: Faults) -> None:
@@ -295,6 +309,7 @@ def _unknown(endpoint: Mapping[str, Any], key: str, why: str) -> ports.Resolved:
     """Nothing to resolve a number against: the container port is the best reading of it, and that is said."""
     port = endpoint.get("port")
     if not isinstance(port, int):
+        # a name needs nothing to resolve it; that nothing is there is the verdict's to say
         return ports.Resolved(dict(endpoint))
     done = {(key if name == "port" else name): value for name, value in endpoint.items()}
     note = f"{why}, so {port} is taken for a declared container port ({key}); run again when that has changed"

@@ -19,6 +19,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
     Faults,
     as_selector,
     plain,
+    tokens_in,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_checks import CHECKS
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_endpoints import (
@@ -29,6 +30,16 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import check, suggest, type_of
 
 VARIABLE = "monitoring_services"
+# Keys of a monitor's spec that the entry says in its own words.
+_DERIVED_SPEC = {
+    "selector": "selector",
+    "namespaceSelector": "namespace",
+    "endpoints": "endpoints",
+    "podMetricsEndpoints": "endpoints",
+    "jobLabel": "name (it is the job label)",
+    "jobName": "name (it is the job label)",
+    "staticConfigs": "targets",
+}
 
 
 def validate(
@@ -104,6 +115,7 @@ def _check_entry(
     pack = packs.get(kind) if packs.known(kind) else None
     _check_alerts(entry, kind, pack, where, faults)
     _check_health(entry, where, faults)
+    _check_spec(entry, where, faults)
     if not kubernetes:
         for key in entry:
             if isinstance(key, str) and key in schemas.ENTRY["properties"] and key not in schemas.PLAIN_KEYS:
@@ -208,6 +220,8 @@ def _check_alerts(
             )
             continue
         faults.extend(where, check(override, shape, path, CHECKS))
+        if isinstance(override, Mapping):
+            _check_tokens(override.get("expr"), f"{path}.expr", where, faults)
         alert = known.get(name)
         if (
             isinstance(override, Mapping)
@@ -226,6 +240,21 @@ def _check_health(entry: Mapping[str, Any], where: str, faults: Faults) -> None:
     for number, item in enumerate(health if isinstance(health, list) else ()):
         if isinstance(item, Mapping) and not {"equals", "min", "max"} & set(item):
             faults.add(where, f"health[{number}]", "says no bound", "add equals, min or max")
+        if isinstance(item, Mapping):
+            _check_tokens(item.get("expr"), f"health[{number}].expr", where, faults)
+
+
+def _check_tokens(expression: Any, path: str, where: str, faults: Faults) -> None:
+    """Unknown ``$words``. That an entry's own expression names no job is its own business: the entry is one service."""
+    for token in sorted(tokens_in(expression) - _packs.EXPR_TOKENS) if isinstance(expression, str) else ():
+        faults.add(where, path, f"${token} is not a token", suggest(token, _packs.EXPR_TOKENS, "tokens"))
+
+
+def _check_spec(entry: Mapping[str, Any], where: str, faults: Faults) -> None:
+    spec = entry.get("spec")
+    for key, instead in _DERIVED_SPEC.items():
+        if isinstance(spec, Mapping) and key in spec:
+            faults.add(where, f"spec.{key}", "is derived from the entry", f"use {instead} and remove it")
 
 
 def _check_exporter(
@@ -312,6 +341,9 @@ def _check_together(services: list[Any], packs: _packs.Packs, faults: Faults) ->
                     "give each entry its own job, or remove one of them",
                 )
             jobs.setdefault(job, name)
+        for former in entry["previous_names"] if isinstance(entry.get("previous_names"), list) else ():
+            if any(isinstance(one, Mapping) and one.get("name") == former for one in services):
+                faults.add(where, "previous_names", f"{former} is the name of an entry now", "remove it")
         if not adopted and "exporter" not in entry and "targets" not in entry:
             _check_scraped_twice(entry, pack, where, scraped, faults)
 

@@ -181,6 +181,16 @@ def test_which_hosts_are_services_of_the_cluster(kit, host, service):
     assert _catalogue_exporters.target_service({"host": host}) == service
 
 
+def test_an_exporter_whose_host_is_not_there_is_noted(kit):
+    there = kit.service("data-platform", "postgres", {}, ("db", 5432))
+    assert kit.resolve(kit.postgresql(), cluster=kit.cluster(there), exporters=True)["notes"] == [
+        "postgresql: exporter.host: there is no Service data-platform/postgresql (did you mean postgres?)."
+    ]
+    assert kit.resolve(kit.postgresql(), exporters=True)["notes"] == [
+        "postgresql: exporter.host: there is no Service data-platform/postgresql (nor any other)."
+    ]
+
+
 def test_an_optional_database_outside_the_cluster_counts_as_there(kit):
     exporter = {"host": "db.example.org", "credentials_secret": "s"}
     entry = kit.postgresql(optional=True, exporter=exporter)

@@ -226,6 +226,22 @@ ONE_FAULT = {
         {"health": [{"expr": "up{$selector}", "means": "it is up"}]},
         "trino: health[0]: says no bound; add equals, min or max.",
     ),
+    "health with a misspelt token": (
+        {"health": [{"expr": "up{$selecter}", "min": 1, "means": "m"}]},
+        "trino: health[0].expr: $selecter is not a token; did you mean selector?",
+    ),
+    "alert with a misspelt token": (
+        {"alerts": {"ServiceDown": {"expr": "up{$selector} > $treshold"}}},
+        "trino: alerts.ServiceDown.expr: $treshold is not a token; did you mean threshold?",
+    ),
+    "spec with what the entry says": (
+        {"spec": {"sampleLimit": 5, "namespaceSelector": {"any": True}}},
+        "trino: spec.namespaceSelector: is derived from the entry; use namespace and remove it.",
+    ),
+    "a former name that is in use": (
+        {"previous_names": ["trino"]},
+        "trino: previous_names: trino is the name of an entry now; remove it.",
+    ),
     "must_have with a selector": (
         {"must_have": ['up{job="x"}']},
         'trino: must_have[0]: "up{job="x"}" is not well-formed; '
