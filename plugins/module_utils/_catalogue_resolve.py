@@ -237,10 +237,8 @@ def _exporter_notes(resolved: Entry, cluster: Mapping[str, Any]) -> list[str]:
     if target is None or services is None or any((one["namespace"], one["name"]) == target for one in services):
         return []
     names = [one["name"] for one in services if one["namespace"] == target[0]]
-    what = f"there is no Service {target[0]}/{target[1]}"
-    return [
-        f"{resolved['name']}: exporter.host: {what} ({suggest(target[1], names, 'there are') if names else 'nor any other'})."
-    ]
+    near = suggest(target[1], names, "there are") if names else "nor any other"
+    return [f"{resolved['name']}: exporter.host: there is no Service {target[0]}/{target[1]} ({near})."]
 
 
 def _check_namespace(resolved: Entry, cluster: Mapping[str, Any], namespace: str, faults: Faults) -> None:
