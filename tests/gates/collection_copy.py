@@ -69,7 +69,7 @@ def ansible_test_home() -> Path:
 def ansible_test_environment() -> dict[str, str]:
     """The environment for ansible-test; its HOME is not the user's, whose pip settings still hold."""
     environment = {**os.environ, "HOME": str(ansible_test_home())}
-    del environment["ANSIBLE_COLLECTIONS_PATH"]
+    environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
     for settings in (Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"):
         if "PIP_CONFIG_FILE" not in os.environ and settings.exists():
             environment["PIP_CONFIG_FILE"] = str(settings)
