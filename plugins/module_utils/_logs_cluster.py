@@ -158,6 +158,18 @@ def agent_page(kube: Kube, pod: Object, query_timeout: float) -> _logs_metrics.P
     return _logs_metrics.parse_page(response.text(), _logs_sending.WANTED)
 
 
+def agent_log(kube: Kube, pod: Object, query_timeout: float) -> str:
+    """Read the end of an agent's own log of the last quarter of an hour; empty when it cannot be read."""
+    meta = pod["metadata"]
+    name = (pod.get("spec", {}).get("containers") or [{}])[0].get("name", "")
+    key = Key(meta["namespace"], meta["name"], name)
+    try:
+        body = log_reader(kube, query_timeout)(key, sinceSeconds="900", tailLines="200")
+    except ApiError:
+        return ""
+    return (body or b"").decode("utf-8", errors="replace")
+
+
 def agent_kind(daemonset: Object | None) -> str:
     """Return C(alloy) where the agent is Alloy, else C(promtail), whose rules are YAML."""
     return "alloy" if daemonset is not None and "alloy" in _logs_agent.images(daemonset) else "promtail"

@@ -17,9 +17,9 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _logs_agent,
     _logs_cluster,
     _logs_discards,
+    _logs_promql,
     _logs_retention,
     _logs_sending,
-    _prometheus,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import MonitoringError
@@ -36,11 +36,6 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_metr
 # Agents are alike: with many nodes a few tell what is wrong, and the check must take seconds.
 MOST_AGENTS = 25
 _DISCARDED = _logs_discards.METRIC
-# A counter with a label value that is new has no earlier sample, so that increase() misses its first value.
-_INCREASE = (
-    f"sum by (reason) (({_DISCARDED} unless max_over_time({_DISCARDED}[1h] offset 15m)) or increase({_DISCARDED}[15m]))"
-)
-_SCRAPED = 'count({__name__=~"loki_build_info|loki_distributor_lines_received_total"})'
 
 
 class Troubles(t.NamedTuple):
@@ -70,28 +65,46 @@ class Counters:
     def __init__(self, loki: Loki | None, kube: Kube | None, prometheus: Api | None, query_timeout: float) -> None:
         self._loki = loki
         self._kube = kube
-        self._prometheus = prometheus
+        self._prometheus = _logs_promql.Counts(prometheus, query_timeout) if prometheus is not None else None
         self._timeout = query_timeout
         self._loki_first: dict[str, Reading] = {}
         self._loki_last: dict[str, Reading] = {}
         self._agents_first: dict[str, Reading] = {}
+        self._discarded: Gain | None = None
+        self._sent: dict[str, _logs_sending.Gains] = {}
         self.notes: list[str] = []
         self._youngest_agent: float | None = None
 
     def start(self, agent: _logs_agent.Agent | None) -> None:
-        """Take the first reading."""
+        """Take the first reading, and ask Prometheus, whose answers span the whole time."""
         self._loki_first = self._read_loki()
         self._agents_first = self._read_agents(agent)
+        if self._prometheus is None:
+            return
+        try:
+            self._discarded = self._prometheus.discarded()
+            if self._discarded is None:
+                self._note(f"{self._prometheus.label} does not scrape Loki: its own counters were read instead")
+            self._sent = self._prometheus.sent()
+        except MonitoringError as exc:
+            self._note(f"Prometheus could not be asked, the counters' own pages were read instead: {exc}")
 
     def need_second_reading(self) -> bool:
-        """Whether time must pass before C(finish): not for processes so young that their totals are the answer."""
+        """Whether time must pass before C(finish): not for processes so young that their totals are the answer, nor
+        for what Prometheus has counted all along.
+        """
+        doubtful = [] if self._discarded is not None else list(self._loki_first.values())
+        doubtful += [item for item in self._agents_first.values() if item.source not in self._sent]
         return any(
             reading.at - (total(reading.page, "process_start_time_seconds") or 0.0) > _logs_discards.SPAN
-            for reading in [*self._loki_first.values(), *self._agents_first.values()]
+            for reading in doubtful
         )
 
-    def finish(self, agent: _logs_agent.Agent | None) -> Troubles:
-        """Take the second reading; return what the agents complain of."""
+    def finish(self, agent: _logs_agent.Agent | None, silent: t.Collection[str] = ()) -> Troubles:
+        """Take the second reading; return what the agents complain of.
+
+        :param silent: nodes of which lines are missing in Loki: when counters do not say why, the agent's log may.
+        """
         self._loki_last = self._read_loki()
         troubles = Troubles({}, [])
         for node, last in self._read_agents(agent).items():
@@ -102,10 +115,18 @@ class Counters:
             if started is not None:
                 self._youngest_agent = min(self._youngest_agent or float("inf"), last.at - started)
             namespace, pod = last.source.split("/", 1)
-            found = _logs_sending.inspect(node, pod, namespace, first, last)
+            gains = self._sent.get(last.source) or _logs_sending.between(first, last)
+            found = _logs_sending.inspect(node, pod, namespace, last, first.page, gains)
             if found.causes:
                 troubles.by_node[node] = found.causes
             troubles.notes.extend(found.notes)
+        for node in sorted(set(silent) - set(troubles.by_node))[:MOST_AGENTS]:
+            if agent is not None and self._kube is not None and node in agent.running:
+                meta = agent.running[node]["metadata"]
+                said = _logs_cluster.agent_log(self._kube, agent.running[node], self._timeout)
+                causes = _logs_sending.from_log(node, meta["name"], meta["namespace"], said)
+                if causes:
+                    troubles.by_node[node] = causes
         return troubles
 
     def _read_loki(self) -> dict[str, Reading]:
@@ -135,31 +156,15 @@ class Counters:
 
     def discarded(self, allowed: float) -> _checks.Check:
         """Judge the discarded lines, by Prometheus where it scrapes Loki, else by the two readings."""
-        found, source, error = self._from_prometheus()
-        if found is None and self._loki_last:
-            gains = [
-                gain(self._loki_first.get(label, last), last, _DISCARDED, "reason", _logs_discards.SPAN)
-                for label, last in self._loki_last.items()
-            ]
-            found, source = add(gains), "Loki's own counters"
-        if found is None and not error:
-            error = "none of its replicas answers /metrics"
-        return _logs_discards.judge(found, allowed, source or "Loki", self._youngest_agent, error)
-
-    def _from_prometheus(self) -> tuple[Gain | None, str, str]:
-        if self._prometheus is None:
-            return None, "", ""
-        try:
-            scraped = _prometheus.query(self._prometheus, _SCRAPED, timeout=self._timeout)
-            if not scraped or not scraped[0]["value"]:
-                self._note(f"{self._prometheus.label} does not scrape Loki: its own counters were read instead")
-                return None, "", ""
-            samples = _prometheus.query(self._prometheus, _INCREASE, timeout=self._timeout)
-        except MonitoringError as exc:
-            self._note(f"Prometheus could not be asked for discarded lines: {exc}")
-            return None, "", str(exc)
-        by = {item["metric"].get("reason", ""): item["value"] for item in samples if item["value"] >= 0.5}
-        return Gain(by, _logs_discards.SPAN, True), "Prometheus", ""
+        if self._discarded is not None:
+            return _logs_discards.judge(self._discarded, allowed, "Prometheus", self._youngest_agent)
+        gains = [
+            gain(self._loki_first.get(label, last), last, _DISCARDED, "reason", _logs_discards.SPAN)
+            for label, last in self._loki_last.items()
+        ]
+        error = "none of its replicas answers /metrics"
+        found = add(gains) if gains else None
+        return _logs_discards.judge(found, allowed, "Loki's own counters", self._youngest_agent, error)
 
     def retention(self) -> tuple[float | None, float | None]:
         """Return when retention was last applied (0 for never, None when nobody tells) and since when Loki runs."""
@@ -169,10 +174,7 @@ class Counters:
             starts.extend(reading.page.get("process_start_time_seconds", {}).values())
         if not runs and self._prometheus is not None:
             try:
-                samples = _prometheus.query(
-                    self._prometheus, f"max({_logs_retention.RUN_METRIC})", timeout=self._timeout
-                )
-                runs = [item["value"] for item in samples]
+                runs = self._prometheus.values(f"max({_logs_retention.RUN_METRIC})")
             except MonitoringError as exc:
                 self._note(f"Prometheus could not be asked for retention: {exc}")
         return (max(runs) if runs else None), (min(starts) if starts else None)

@@ -27,6 +27,7 @@ NAME = "retention"
 RUN_METRIC = "loki_compactor_apply_retention_last_successful_run_timestamp_seconds"
 DAY = 86400.0
 SLICE = 14 * DAY
+GRAIN = 300.0
 # Deletion follows the promise by the compactor's interval (10 m), its delete delay (2 h) and the day of an index table.
 SLACK = DAY + 4 * 3600
 
@@ -81,7 +82,7 @@ def parse_config(text: str) -> Settings:
 
 
 def find_oldest(entries: t.Callable[[float, float], int], now: float, promised: float) -> float | None:
-    """Return when the oldest line was written, to the hour; None when the index has none.
+    """Return when the oldest line was written, to five minutes; None when the index has none.
 
     Asks the index alone: reading the oldest line itself costs Loki seconds. The promised span is cut into parts of at
     most C(SLICE), because one query over all of it would break max_query_length (721 h by default); the first part
@@ -92,17 +93,25 @@ def find_oldest(entries: t.Callable[[float, float], int], now: float, promised: 
     number = max(1, math.ceil(promised / SLICE))
     step = promised / number
     for index in range(number):
-        start, end = now - promised + index * step, now - promised + (index + 1) * step
-        if not entries(start, end):
-            continue
-        while end - start > 3600:
-            middle = (start + end) / 2
-            if entries(start, middle):
-                end = middle
-            else:
-                start = middle
-        return start
+        start = now - promised + index * step
+        found = _first(entries, start, start + step)
+        if found is not None:
+            return found
     return None
+
+
+def _first(entries: t.Callable[[float, float], int], start: float, end: float) -> float | None:
+    """Return the beginning of the first part of a span that has lines.
+
+    The index estimates: it may see a line in a span and none in either half. Then the next span is looked at.
+    """
+    if not entries(start, end):
+        return None
+    if end - start <= GRAIN:
+        return start
+    middle = (start + end) / 2
+    left = _first(entries, start, middle)
+    return _first(entries, middle, end) if left is None else left
 
 
 def too_old_range(now: float, promised: float) -> tuple[float, float]:

@@ -11,10 +11,13 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_metrics import (
+    Gain,
+    Page,
     Reading,
     by_label,
     gain,
@@ -25,8 +28,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time
 SPAN = 900.0
 
 
-class _Names(t.NamedTuple):
-    """The counters of one agent, under its own names."""
+class Names(t.NamedTuple):
+    """The counters of one kind of agent, under its own names."""
 
     dropped: str
     requests: str
@@ -34,19 +37,20 @@ class _Names(t.NamedTuple):
     failed_targets: str
 
 
-_PROMTAIL = _Names(
+_PROMTAIL = Names(
     "promtail_dropped_entries_total",
     "promtail_request_duration_seconds_count",
     "promtail_files_active_total",
     "promtail_targets_failed_total",
 )
-_ALLOY = _Names(
+_ALLOY = Names(
     "loki_write_dropped_entries_total",
     "loki_write_request_duration_seconds_count",
     "loki_source_file_files_active_total",
     "",
 )
-WANTED = tuple(name for names in (_PROMTAIL, _ALLOY) for name in names if name) + ("process_start_time_seconds",)
+AGENTS = (_PROMTAIL, _ALLOY)
+WANTED = tuple(name for names in AGENTS for name in names if name) + ("process_start_time_seconds",)
 
 
 class Trouble(t.NamedTuple):
@@ -56,12 +60,38 @@ class Trouble(t.NamedTuple):
     notes: list[str]
 
 
-def inspect(node: str, pod: str, namespace: str, first: Reading, last: Reading) -> Trouble:
+class Gains(t.NamedTuple):
+    """What one agent gained: lines given up, by reason; answers to its requests, by status."""
+
+    dropped: Gain
+    answers: Gain
+
+
+def names_of(page: Page) -> Names:
+    """Return which agent's counters a page shows."""
+    return _ALLOY if any(name in page for name in _ALLOY if name) else _PROMTAIL
+
+
+def between(first: Reading, last: Reading) -> Gains:
+    """Return the gains of one agent by two readings of its page; without any request between them, by its totals
+    when no request ever succeeded.
+    """
+    names = names_of(last.page)
+    answers = gain(first, last, names.requests, "status_code", SPAN)
+    if not answers.by:
+        totals = by_label(last.page.get(names.requests, {}), "status_code")
+        if totals and not any(status.startswith("2") and number for status, number in totals.items()):
+            started = total(last.page, "process_start_time_seconds")
+            answers = Gain(totals, last.at - (started or last.at), True)
+    return Gains(gain(first, last, names.dropped, "reason", SPAN), answers)
+
+
+def inspect(node: str, pod: str, namespace: str, last: Reading, before: Page, gains: Gains) -> Trouble:
     """Return what one agent's counters complain of.
 
-    :param first: an earlier reading of the same Pod, may be the same one.
+    :param before: its page at an earlier reading, may be the same.
     """
-    names = _ALLOY if any(name in last.page for name in _ALLOY if name) else _PROMTAIL
+    names = names_of(last.page)
     started = total(last.page, "process_start_time_seconds")
     young = started is not None and last.at - started <= SPAN + 300
     read_log = f"kubectl -n {namespace} logs {pod} --tail=20"
@@ -83,12 +113,13 @@ def inspect(node: str, pod: str, namespace: str, first: Reading, last: Reading) 
                 "replacement: /var/log/pods/*$1/*.log}",
             )
         )
-    elif no_path and first.page.get(names.failed_targets) != last.page.get(names.failed_targets):
+    elif no_path and before.get(names.failed_targets) != last.page.get(names.failed_targets):
         notes.append(f"{who}: {no_path:.0f} targets have no path and are not read")
 
-    dropped = gain(first, last, names.dropped, "reason", SPAN)
-    for reason, number in sorted(dropped.by.items()):
-        text = f"{who[0].upper()}{who[1:]} gave up {number:.0f} lines within {format_age(dropped.span)} ({reason})"
+    for reason, number in sorted(gains.dropped.by.items()):
+        text = (
+            f"{who[0].upper()}{who[1:]} gave up {number:.0f} lines within {format_age(gains.dropped.span)} ({reason})"
+        )
         if young and reason in ("ingester_error", ""):
             notes.append(f"{text}, as agents do when they first read old files: not counted")
         else:
@@ -96,7 +127,7 @@ def inspect(node: str, pod: str, namespace: str, first: Reading, last: Reading) 
                 cause("agent_dropped_lines", f"{text}: they are lost.", f"Read what Loki answered: {read_log}")
             )
 
-    answers = gain(first, last, names.requests, "status_code", SPAN)
+    answers = gains.answers
     good = sum(number for status, number in answers.by.items() if status.startswith("2"))
     bad = {status: number for status, number in answers.by.items() if not status.startswith("2")}
     if bad and not good:
@@ -128,3 +159,18 @@ def _cannot_send(who: str, bad: t.Mapping[str, float], read_log: str) -> dict[st
         )
     said = "its connections fail" if status in ("-1", "0", "") else f"Loki answers {status}"
     return cause("agent_cannot_send", f"{subject} cannot send: {said}, with no success since.", f"Read why: {read_log}")
+
+
+_SENDING = re.compile(r'msg="(?:final )?error sending batch[^"]*".*?status=(-?\d+)(?:.*?error="((?:[^"\\]|\\.)*)")?')
+
+
+def from_log(node: str, pod: str, namespace: str, text: str) -> list[dict[str, str]]:
+    """Return what an agent's own log last said of sending: its counters may stand still between two attempts."""
+    complaints = list(_SENDING.finditer(text))
+    if not complaints:
+        return []
+    found = complaints[-1]
+    who = f"the agent on node {node} ({pod})"
+    item = _cannot_send(who, {found.group(1): 1.0}, f"kubectl -n {namespace} logs {pod} --tail=20")
+    said = (found.group(2) or "").replace('\\"', '"').replace("\\n", " ").strip()
+    return [{**item, "message": f"{item['message'].rstrip('.')}: {said[:200]}"}] if said else [item]

@@ -246,7 +246,9 @@ class Verdict:
         wait = self.options.observe - (time.monotonic() - began)
         if why is None and wait > 0 and self.counters.need_second_reading():
             self.deadline.pause(wait)
-        trouble = self.counters.finish(cluster.agent)
+        lost = (_logs_namespaces.MISSING, _logs_namespaces.LATE)
+        silent = {o.container.node for outcomes in found.values() for o in outcomes if o.state in lost}
+        trouble = self.counters.finish(cluster.agent, silent)
         self.notes.extend(self.counters.notes)
         checks = [loki_check, self._agent_check(cluster, trouble)]
         checks.extend(self._namespace_checks(why, cluster, seen, found, trouble))

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _logs_counters as counters
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _logs_discards as discards
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _logs_metrics as metrics
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _logs_promql as promql
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _logs_sending as sending
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._checks import all_causes
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_metrics import Gain
@@ -143,7 +144,9 @@ def test_counters_that_cannot_be_read() -> None:
 
 
 def inspect(first: dict, last: dict, started: float = 86400) -> sending.Trouble:
-    return sending.inspect("n1", "promtail-n1", "monitoring", reading(5, started, **first), reading(0, started, **last))
+    before, after = reading(5, started, **first), reading(0, started, **last)
+    gains = sending.between(before, after)
+    return sending.inspect("n1", "promtail-n1", "monitoring", after, before.page, gains)
 
 
 def codes(trouble: sending.Trouble) -> list[str]:
@@ -185,6 +188,13 @@ def test_requests_that_all_fail(status: str, code: str) -> None:
         assert "its connections fail" in trouble.causes[0]["message"]
 
 
+def test_an_agent_that_never_sent_and_now_waits_for_its_next_attempt() -> None:
+    page = {REQUESTS: {"status_code=-1": 14.0}}
+    assert codes(inspect(page, page)) == ["agent_cannot_send"]
+    page = {REQUESTS: {"status_code=-1": 14.0, "status_code=204": 1.0}}
+    assert codes(inspect(page, page)) == []
+
+
 def test_failures_between_successes_are_a_note() -> None:
     last = {REQUESTS: {"status_code=429": 2.0, "status_code=204": 40.0}}
     trouble = inspect({REQUESTS: {"status_code=204": 20.0}}, last)
@@ -208,6 +218,48 @@ def test_alloy_counts_under_its_own_names() -> None:
     requests = "loki_write_request_duration_seconds_count"
     trouble = inspect({requests: {"status_code=401": 1.0}}, {requests: {"status_code=401": 5.0}})
     assert codes(trouble) == ["agent_without_tenant"]
+
+
+RETRY = (
+    'level=warn ts=2026-11-23T17:00:00Z caller=client.go:419 component=client host=loki:3100 msg="error sending batch, '
+    'will retry" status=429 tenant= error="server returned HTTP status 429 Too Many Requests (429): limit \\"x\\""'
+)
+FINAL = (
+    'level=error ts=2026-11-23T17:00:09Z caller=client.go:430 msg="final error sending batch" status=-1 tenant= '
+    'error="Post \\"http://loki:3100/loki/api/v1/push\\": dial tcp: lookup loki: no such host"'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (RETRY, "agent_rate_limited", '429 Too Many Requests (429): limit "x"'),
+        (f"{RETRY}\n{FINAL}\n", "agent_cannot_send", "lookup loki: no such host"),
+        ('msg="error sending batch, will retry" status=401', "agent_without_tenant", "(401)"),
+    ],
+)
+def test_an_agents_log_tells_what_its_counters_do_not(text: str, code: str, said: str) -> None:
+    (found,) = sending.from_log("n1", "promtail-x", "monitoring", f"level=info msg=started\n{text}")
+    assert (found["code"], said in found["message"]) == (code, True)
+
+
+def test_a_log_without_complaints() -> None:
+    assert sending.from_log("n1", "promtail-x", "monitoring", "level=info msg=started") == []
+
+
+def test_new_series_count_in_full() -> None:
+    """increase() leaves out a new series' first value, and a counter of discarded lines begins with them."""
+    assert promql.increase("m", "reason", 900) == (
+        "sum by (reason) ((m unless max_over_time(m[1h] offset 15m)) or increase(m[15m]))"
+    )
+
+
+def test_samples_are_sorted_by_pod() -> None:
+    def sample(pod: str, status: str, value: float) -> dict:
+        return {"metric": {"namespace": "m", "pod": pod, "status_code": status}, "value": value}
+
+    found = promql.gains([sample("a", "204", 40.2), sample("a", "429", 0.2), sample("b", "-1", 3)], "status_code", 300)
+    assert {name: item.by for name, item in found.items()} == {"m/a": {"204": 40.2}, "m/b": {"-1": 3}}
 
 
 def test_one_trouble_on_many_nodes_is_told_once() -> None:
