@@ -15,7 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _helm_release as releases
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ConfigError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ApiForbidden, ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._resources import Resources
 from ansible_collections.dataplatform.monitoring.plugins.plugin_utils._kube_action import Arguments, KubeAction, Result
@@ -116,25 +116,38 @@ class ActionModule(KubeAction):
             **({"chart_version": args["chart_version"]} if args.get("chart_version") else {}),
             **({"chart_repo_url": args["chart_repo_url"]} if args.get("chart_repo_url") else {}),
         }
-        before = helm.manifest() if diff or check else None
-        old_values = helm.values() if diff and before else None
-        answer = self._module(args, options)
-        if answer.get("failed"):
-            return answer
-        namespace = args["namespace"]
-        if answer.get("changed"):
-            after = helm.rendered(values) if check else helm.manifest()
-            old = releases.objects(before or "", namespace, resources.namespaced)
-            new = releases.objects(after or "", namespace, resources.namespaced)
-            answer["objects"] = releases.changes(old, new) if check or diff else {}
-            if diff:
-                answer["diff"] = [_values_diff(old_values, args), *releases.diff(old, new)]
-            verb = "upgraded" if before else "installed"
-            answer["msg"] = f"Release {args['name']} " + (f"would be {verb}." if check else f"{verb}.")
-            return answer
-        answer["msg"] = f"Release {args['name']} is as wanted."
+        now = helm.stored()
+        if not now or not _as_wanted(now, args):
+            answer = self._module(args, options)
+            if answer.get("failed"):
+                return answer
+            if answer.get("changed"):
+                return {**answer, **self._changed(args, helm, resources, now, values, check, diff)}
+        answer = {"changed": False, "msg": f"Release {args['name']} is as wanted."}
         if args["repair"]:
-            answer.update(self._repair(args, helm, resources, options, before))
+            answer.update(self._repair(args, helm, resources, options, now.manifest if now else helm.manifest()))
+        return answer
+
+    def _changed(
+        self,
+        args: Arguments,
+        helm: _Helm,
+        resources: Resources,
+        now: releases.Stored | None,
+        values: str,
+        check: bool,
+        diff: bool,
+    ) -> Result:
+        """What a run changed, or what a check run found out by rendering."""
+        verb = "upgraded" if now else "installed"
+        answer: Result = {"msg": f"Release {args['name']} " + (f"would be {verb}." if check else f"{verb}.")}
+        if check or diff:
+            after = helm.rendered(values) if check else helm.manifest()
+            old = releases.objects(now.manifest if now else "", args["namespace"], resources.namespaced)
+            new = releases.objects(after or "", args["namespace"], resources.namespaced)
+            answer["objects"] = releases.changes(old, new)
+            if diff:
+                answer["diff"] = [_values_diff(now.values if now else None, args), *releases.diff(old, new)]
         return answer
 
     def _repair(
@@ -146,7 +159,7 @@ class ActionModule(KubeAction):
         manifest: str | None,
     ) -> Result:
         """Find what was edited or deleted by hand since, and put it back: by helm, custom resources by ourselves."""
-        wanted = releases.objects(manifest or helm.manifest() or "", args["namespace"], resources.namespaced)
+        wanted = releases.objects(manifest or "", args["namespace"], resources.namespaced)
         drifted: list[tuple[dict[str, t.Any], dict[str, t.Any] | None, str]] = []
         found: dict[str, list[str]] = {}
         diffs = []
@@ -254,10 +267,13 @@ class _Helm:
             return None
         raise ApiError(f"helm get manifest {self._args['name']}: {run.stderr.strip()}")
 
-    def values(self) -> dict[str, t.Any]:
-        """The values of the deployed release."""
-        run = self._run("get", "values", self._args["name"], "--output", "json")
-        return (json.loads(run.stdout or "null") or {}) if run.returncode == 0 else {}
+    def stored(self) -> releases.Stored | None:
+        """The release as it lies in the cluster, read without helm: it need not even fetch the chart for that."""
+        name, namespace = self._args["name"], self._args["namespace"]
+        try:
+            return releases.stored(self.kube.list(f"/api/v1/namespaces/{namespace}/secrets", f"owner=helm,name={name}"))
+        except ApiForbidden:
+            return None
 
     def _source(self) -> list[str]:
         args = self._args
@@ -293,6 +309,14 @@ class _Helm:
         )
         if run.returncode != 0:
             raise ConfigError(_plain(run.stderr.strip(), self._args))
+
+
+def _as_wanted(now: releases.Stored, args: Arguments) -> bool:
+    """Whether neither the chart nor the values differ, judged without helm."""
+    path = pathlib.Path(args["chart_ref"]) / "Chart.yaml"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    wanted = releases.wanted_chart(args["chart_ref"], args.get("chart_version") or "", text)
+    return now.status == "deployed" and now.chart == wanted and now.values == args["values"]
 
 
 def _helm_env(args: dict[str, t.Any], folder: pathlib.Path) -> dict[str, str]:

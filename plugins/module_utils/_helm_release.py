@@ -12,6 +12,9 @@ two-way merge of the old and the new manifest).
 
 from __future__ import annotations
 
+import base64
+import binascii
+import gzip
 import json
 import re
 import typing as t
@@ -241,6 +244,54 @@ def repaired(wanted: Object, live: Object) -> Object:
 def is_custom(item: Object) -> bool:
     """True for objects Helm would not put back by itself."""
     return str(item.get("apiVersion", "")).startswith(_STORED_AS_SENT)
+
+
+class Stored(t.NamedTuple):
+    """A release as Helm keeps it in the cluster. C(chart) is C(name-version)."""
+
+    chart: str
+    status: str
+    values: dict[str, t.Any]
+    manifest: str
+
+
+def stored(secrets: t.Sequence[Object]) -> Stored | None:
+    """The newest revision among a release's Secrets (type helm.sh/release.v1), None when there is none to be read.
+
+    Helm packs it as base64 of gzip of JSON (helm.sh/helm/v3 pkg/storage/driver/util.go).
+    """
+    newest = max(
+        secrets, key=lambda item: int((item["metadata"].get("labels") or {}).get("version") or 0), default=None
+    )
+    try:
+        packed = base64.b64decode((newest or {})["data"]["release"])
+        release = json.loads(gzip.decompress(base64.b64decode(packed)))
+        metadata = release["chart"]["metadata"]
+        return Stored(
+            f"{metadata['name']}-{metadata['version']}",
+            str(release["info"]["status"]),
+            release.get("config") or {},
+            release.get("manifest") or "",
+        )
+    except (KeyError, TypeError, ValueError, OSError, binascii.Error):
+        return None
+
+
+def wanted_chart(ref: str, version: str, chart_yaml: str) -> str:
+    """C(name-version) of the chart that is asked for; empty when only helm can tell.
+
+    :param chart_yaml: text of Chart.yaml where the reference is a folder, whose version then counts alone.
+    """
+    if chart_yaml:
+        found = {}
+        for key in ("name", "version"):
+            match = re.search(rf"^{key}:\s*[\"']?([^\s\"'#]+)", chart_yaml, re.MULTILINE)
+            found[key] = match.group(1) if match else ""
+        return f"{found['name']}-{found['version']}" if all(found.values()) else ""
+    name = ref.rstrip("/").rpartition("/")[2]
+    # An exact version only: ranges and archives are for helm to resolve.
+    exact = re.fullmatch(r"v?\d+\.\d+\.\d+([-+].+)?", version or "")
+    return f"{name}-{version}" if exact and not name.endswith((".tgz", ".gz")) else ""
 
 
 def chart_version(text: str) -> str:

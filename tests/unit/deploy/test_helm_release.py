@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _helm_release as release
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
@@ -184,3 +188,40 @@ def test_literal_credentials_in_values_are_hidden():
         "s3": [{"secretAccessKey": "(hidden)", "accessKeyId": "${AWS_KEY}", "endpoint": "minio:9000"}],
         "replicas": 2,
     }
+
+
+def secret(version, status="deployed", **config):
+    release = {
+        "chart": {"metadata": {"name": "loki", "version": "18.11.0"}},
+        "info": {"status": status},
+        "config": config,
+        "manifest": "a: 1",
+    }
+    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
+    return {"metadata": {"labels": {"version": str(version)}}, "data": {"release": packed}}
+
+
+def test_the_newest_revision_counts():
+    found = release.stored([secret(9, a=1), secret(10, status="failed", a=2), secret(2)])
+    assert found == release.Stored("loki-18.11.0", "failed", {"a": 2}, "a: 1")
+
+
+@pytest.mark.parametrize("secrets", [[], [{"metadata": {}, "data": {"release": "!"}}], [{"metadata": {}}]])
+def test_a_release_that_cannot_be_read_is_none(secrets):
+    assert release.stored(secrets) is None
+
+
+@pytest.mark.parametrize(
+    ("ref", "version", "text", "wanted"),
+    [
+        ("oci://ghcr.io/x/charts/loki", "18.11.0", "", "loki-18.11.0"),
+        ("grafana/alloy", "1.11.1", "", "alloy-1.11.1"),
+        ("/charts/loki", "1.0.0", "name: loki\nversion: 18.11.0+x", "loki-18.11.0+x"),
+        ("/charts/loki", "", "name: loki", ""),
+        ("oci://ghcr.io/x/charts/loki", "^18", "", ""),
+        ("oci://ghcr.io/x/charts/loki", "", "", ""),
+        ("/charts/loki-18.11.0.tgz", "18.11.0", "", ""),
+    ],
+)
+def test_wanted_chart(ref, version, text, wanted):
+    assert release.wanted_chart(ref, version, text) == wanted
