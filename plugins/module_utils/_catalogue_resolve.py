@@ -137,6 +137,9 @@ def _finish(resolved: Entry, entry: Entry, pack: Mapping[str, Any], namespace: s
         "min_targets": resolved["min_targets"],
         "severity": resolved["severity"],
         "monitoring_namespace": namespace,
+        # where the targets are, and how kubectl -l finds what belongs to them
+        "target_namespace": (resolved["namespaces"] or [namespace])[0],
+        "service_labels": selector_text(resolved["selector"]),
         "exporter": exporter.get("name"),
         "credentials_secret": exporter.get("credentials_secret"),
     }

@@ -98,6 +98,10 @@ ALERT_KEYS: dict[str, Any] = {
     "runbook_url": {"type": "string", "pattern": "^https?://", "x-remedy": "write a full address, https://..."},
     "labels": _LABELS,
     "annotations": _LABELS,
+    # what must happen before its metric exists: until then nothing is wrong with an alert that selects nothing
+    "absent_until": _TEXT,
+    # it may fire on a healthy cluster
+    "fires_at_rest": _FLAG,
 }
 
 SLO: dict[str, Any] = {

@@ -30,11 +30,12 @@ TEXT_TOKENS = EXPR_TOKENS | {
     "severity",
     "monitoring_namespace",
     "credentials_secret",
+    "service_labels",
+    "target_namespace",
     "exporter",
     "labels",
     "value",
     "externalLabels",
-    "for",
 }
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -211,10 +212,16 @@ def _check_expressions(pack: Mapping[str, Any], where: str, faults: Faults) -> N
         path = f"health[{number}]"
         if isinstance(item.get("expr"), str):
             _check_tokens(item["expr"], f"{path}.expr", where, faults)
+        for key in ("means", "fix"):
+            _check_text(item.get(key), f"{path}.{key}", where, faults)
         if not {"equals", "min", "max"} & set(item):
             faults.add(where, path, "says no bound", "add equals, min or max")
     for name, alert in _mapping(pack.get("alerts")).items():
-        if not isinstance(alert, Mapping) or not isinstance(alert.get("expr"), str):
+        if not isinstance(alert, Mapping):
+            continue
+        for key in ("summary", "description"):
+            _check_text(alert.get(key), f"alerts.{name}.{key}", where, faults)
+        if not isinstance(alert.get("expr"), str):
             continue
         path = f"alerts.{name}.expr"
         _check_tokens(alert["expr"], path, where, faults)
@@ -232,6 +239,11 @@ def _check_tokens(expr: str, path: str, where: str, faults: Faults) -> None:
         faults.add(where, path, f"${token} is not a token", suggest(token, EXPR_TOKENS, "tokens"))
     if "selector" not in tokens_in(expr) and "job" not in tokens_in(expr):
         faults.add(where, path, "has no $selector, so it would judge every service alike", "write metric{$selector}")
+
+
+def _check_text(text: Any, path: str, where: str, faults: Faults) -> None:
+    for token in sorted(tokens_in(text) - TEXT_TOKENS) if isinstance(text, str) else ():
+        faults.add(where, path, f"${token} is not a token", suggest(token, TEXT_TOKENS, "tokens"))
 
 
 def _check_exporter(pack: Mapping[str, Any], where: str, faults: Faults) -> None:

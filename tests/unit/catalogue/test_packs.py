@@ -151,6 +151,10 @@ BAD_PACKS = {
         {"health": [{"expr": "redis_up{$selector} > $treshold", "equals": 1, "means": "m"}]},
         "pack redis: health[0].expr: $treshold is not a token; did you mean threshold?",
     ),
+    "a misspelt token in a text": (
+        {"health": [{"expr": "x{$selector}", "min": 1, "means": "m", "fix": "kubectl -n $namespase get pods"}]},
+        "pack redis: health[0].fix: $namespase is not a token; did you mean namespace?",
+    ),
     "a threshold that is missing": (
         {
             "alerts": {

@@ -12,6 +12,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _monitors,
     _packs,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import tokens_in
 
 
 def only(result):
@@ -184,9 +185,21 @@ def test_alerts_are_overridden_one_key_at_a_time(kit):
 def test_health_and_fix_are_ready_to_use(kit):
     found = only(kit.resolve(kit.postgresql(), exporters=True))
     assert found["health"][0]["expr"] == 'pg_up{job="postgresql"}'
-    assert found["health"][0]["fix"] == "kubectl -n monitoring logs deployment/postgresql-exporter --tail=20"
+    assert found["health"][0]["fix"] == (
+        "kubectl -n monitoring logs -l "
+        "'app.kubernetes.io/name=postgres-exporter,app.kubernetes.io/instance=postgresql' --tail=20"
+    )
     trino = only(kit.resolve(kit.trino()))
     assert trino["health"][0]["fix"].startswith("kubectl -n data-platform get pods")
+
+
+def test_no_token_is_left_in_what_people_read(kit):
+    for entry in kit.resolve(*kit.example(), exporters=True)["entries"]:
+        texts = [item["fix"] + item["means"] for item in entry["health"]]
+        texts += [alert["summary"] + alert["description"] for alert in entry["alerts"].values()]
+        assert set().union(*(tokens_in(text) for text in texts)) <= {"labels", "value"}
+        expressions = [item["expr"] for item in [*entry["health"], *entry["alerts"].values()]]
+        assert [one for one in expressions if "$" in one] == []
 
 
 def test_the_exporter_of_postgresql(kit):
