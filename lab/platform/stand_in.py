@@ -72,8 +72,20 @@ class Product:
         return answer._replace(**ill)
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], product: Product) -> None:
+        super().__init__(address, Handler)
+        self.product = product
+
+
 class Handler(BaseHTTPRequestHandler):
-    product: Product
+    server: Server
+
+    @property
+    def product(self) -> Product:
+        return self.server.product
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -152,10 +164,7 @@ def main(name: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if "logs" in behaviour:
         threading.Thread(target=write_logs, args=[behaviour["logs"]], daemon=True).start()
-    Handler.product = Product(metrics, behaviour, time.time())
-    server = ThreadingHTTPServer(("", behaviour["port"]), Handler)
-    server.daemon_threads = True
-    server.serve_forever()
+    Server(("", behaviour["port"]), Product(metrics, behaviour, time.time())).serve_forever()
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -120,3 +122,34 @@ def test_elasticsearch_can_be_red() -> None:
         PRODUCTS["elasticsearch"]["metrics"], series.Moment(0, 60), {"elasticsearch_cluster_health_status": -1}
     )
     assert pages["/_cluster/health"]["status"] == "red"
+
+
+def test_control_is_set_and_reset_over_http_also_in_chunks() -> None:
+    server = stand_in.Server(
+        ("127.0.0.1", 0), stand_in.Product(PRODUCTS["vault"]["metrics"], BEHAVIOUR["vault"], started=0)
+    )
+    Thread(target=server.serve_forever, daemon=True).start()
+    control = {"pages": {"/v1/sys/health": {"status": 503}}}
+    try:
+        for chunked in (False, True):
+            body = json.dumps(control).encode()
+            # an iterator has no length, so that http.client sends it in chunks as the API server's proxy does
+            assert _ask(server, "POST", "/control", iter([body]) if chunked else body) == 200
+            assert server.product.control == control
+            assert _ask(server, "GET", "/v1/sys/health") == 503
+            assert _ask(server, "DELETE", "/control") == 200
+            assert _ask(server, "GET", "/v1/sys/health") == 200
+        assert _ask(server, "GET", "/nothing-here") == 404
+        assert _ask(server, "POST", "/v1/sys/health", b"{}") == 405
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _ask(server: stand_in.Server, method: str, path: str, body: Any = None) -> int:
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=5)
+    try:
+        connection.request(method, path, body)
+        return connection.getresponse().status
+    finally:
+        connection.close()
