@@ -35,14 +35,15 @@ def tracked_files() -> list[Path]:
 
 
 def copy_collection(parent: Path) -> Path:
-    """Copy the tracked files to parent/ansible_collections/dataplatform/monitoring and return that folder.
+    """Copy what users get to parent/ansible_collections/dataplatform/monitoring and return that folder.
 
-    The lab stays behind: a program beside the collection, with Helm templates that end in .yaml and are none.
+    Tests and lab stay behind, as in the artifact: ansible-test's rules are those of plugins, and Helm templates that end
+    in .yaml are none. ruff, yamllint and ansible-lint see them where they are.
     """
     target = parent / "ansible_collections" / "dataplatform" / "monitoring"
     shutil.rmtree(target, ignore_errors=True)
     for name in tracked_files():
-        if name.parts[0] == "lab":
+        if name.parts[0] in ("lab", "tests") and name != Path("tests/config.yml"):
             continue
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
