@@ -37,8 +37,8 @@ def tracked_files() -> list[Path]:
 def copy_collection(parent: Path) -> Path:
     """Copy what users get to parent/ansible_collections/dataplatform/monitoring and return that folder.
 
-    Tests and lab stay behind, as in the artifact: ansible-test's rules are those of plugins, and Helm templates that end
-    in .yaml are none. ruff, yamllint and ansible-lint see them where they are.
+    Tests and lab stay behind, as in the artifact: ansible-test's rules are those of plugins, and a Helm template is no
+    YAML whatever its name. ruff, yamllint and ansible-lint see them where they are.
     """
     target = parent / "ansible_collections" / "dataplatform" / "monitoring"
     shutil.rmtree(target, ignore_errors=True)
