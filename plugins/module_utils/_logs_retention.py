@@ -26,7 +26,9 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time
 NAME = "retention"
 RUN_METRIC = "loki_compactor_apply_retention_last_successful_run_timestamp_seconds"
 DAY = 86400.0
+FIRST_DAY = DAY + 2 * 3600
 SLICE = 14 * DAY
+COARSE = 6 * 3600.0
 GRAIN = 300.0
 # Deletion follows the promise by the compactor's interval (10 m), its delete delay (2 h) and the day of an index table.
 SLACK = DAY + 4 * 3600
@@ -81,37 +83,62 @@ def parse_config(text: str) -> Settings:
     return Settings(None if enabled is None else enabled == "true", seconds)
 
 
-def find_oldest(entries: t.Callable[[float, float], int], now: float, promised: float) -> float | None:
-    """Return when the oldest line was written, to five minutes; None when the index has none.
+def find_oldest(
+    entries: t.Callable[[float, float], int],
+    newest: t.Callable[[float, float], float | None],
+    now: float,
+    promised: float,
+) -> float | None:
+    """Return the time of the oldest line, to five minutes; None when there is none within the promised span.
 
-    Asks the index alone: reading the oldest line itself costs Loki seconds. The promised span is cut into parts of at
-    most C(SLICE), because one query over all of it would break max_query_length (721 h by default); the first part
-    with lines is then halved.
+    Asking for the oldest line itself (a forward query over the whole span) costs Loki seconds, and more than
+    max_query_length (721 h by default) is refused. So the index is asked first, by halving; but it spreads a chunk's
+    lines evenly over a day that the chunk may only have touched, so that what it claims is looked at.
 
-    :param entries: estimate of the lines between two Unix times.
+    :param entries: the index's estimate of the lines between two Unix times. :param newest: the newest line between
+        two Unix times, None for none.
     """
     number = max(1, math.ceil(promised / SLICE))
     step = promised / number
+    start: float | None = None
     for index in range(number):
-        start = now - promised + index * step
-        found = _first(entries, start, start + step)
+        begin = now - promised + index * step
+        start = _first(entries, begin, begin + step)
+        if start is not None:
+            break
+    if start is None:
+        # What is not flushed yet is not in the index.
+        start = now - COARSE
+    span = COARSE
+    while start < now:
+        found = newest(start, min(start + span, now))
         if found is not None:
-            return found
+            return _narrow(newest, start, found)
+        start, span = start + span, min(span * 2, SLICE)
     return None
 
 
 def _first(entries: t.Callable[[float, float], int], start: float, end: float) -> float | None:
-    """Return the beginning of the first part of a span that has lines.
-
-    The index estimates: it may see a line in a span and none in either half. Then the next span is looked at.
-    """
+    """Return the beginning of the first part of a span that has lines by the index's estimate."""
     if not entries(start, end):
         return None
-    if end - start <= GRAIN:
+    if end - start <= COARSE:
         return start
     middle = (start + end) / 2
     left = _first(entries, start, middle)
     return _first(entries, middle, end) if left is None else left
+
+
+def _narrow(newest: t.Callable[[float, float], float | None], start: float, found: float) -> float:
+    """Return the oldest line between C(start) and a line that was found, to five minutes."""
+    while found - start > GRAIN:
+        middle = (start + found) / 2
+        older = newest(start, middle)
+        if older is None:
+            start = middle
+        else:
+            found = older
+    return found
 
 
 def too_old_range(now: float, promised: float) -> tuple[float, float]:
@@ -130,7 +157,7 @@ def judge(promised: float, facts: Facts, now: float) -> _checks.Check:
     causes: list[dict[str, str]] = []
     notes: list[str] = []
     age = None if facts.since is None else now - facts.since
-    first_day = age is not None and age < DAY + 2 * 3600
+    first_day = age is not None and age < FIRST_DAY
     if settings.enabled is False:
         causes.append(
             cause(

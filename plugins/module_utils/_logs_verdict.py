@@ -302,13 +302,17 @@ class Verdict:
             return _checks.not_applicable(_logs_retention.NAME, "lines kept as promised", "no promise (retention)")
         oldest: float | None = None
         too_old: bool | None = None
+        last_run, since = self.counters.retention()
+        known = [moment for moment in (since, self.installed) if moment is not None]
+        beyond = _logs_retention.too_old_range(now, promised)
         try:
-            oldest = _logs_retention.find_oldest(self.loki.entries, now, promised)
-            too_old = self.loki.entries(*_logs_retention.too_old_range(now, promised)) > 0
+            # On the first day nothing follows from the oldest line.
+            if not known or now - min(known) > _logs_retention.FIRST_DAY:
+                oldest = _logs_retention.find_oldest(self.loki.entries, self.loki.newest, now, promised)
+            too_old = self.loki.entries(*beyond) > 0 and self.loki.newest(*beyond) is not None
         except ApiError as exc:
             self.notes.append(f"retention: the oldest line could not be looked for: {exc}")
-        last_run, since = self.counters.retention()
-        known = [moment for moment in (since, oldest, self.installed) if moment is not None]
+        known += [oldest] if oldest is not None else []
         facts = _logs_retention.Facts(self.loki.settings(), last_run, min(known) if known else None, oldest, too_old)
         return _logs_retention.judge(promised, facts, now)
 

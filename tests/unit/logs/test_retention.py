@@ -9,7 +9,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import _lo
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _logs_retention as retention
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._checks import all_causes
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_retention import DAY, Facts, Settings
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.logs.build import NOW
@@ -19,7 +19,7 @@ GOOD = Settings(True, MONTH)
 
 
 def judge(
-    settings: Settings = GOOD,
+    config: Settings = GOOD,
     *,
     ran: float | None = 600,
     since: float = 60 * DAY,
@@ -28,7 +28,7 @@ def judge(
 ) -> dict:
     """Times in seconds before NOW; `ran` 0 means never."""
     last_run = None if ran is None else (NOW - ran if ran else 0.0)
-    facts = Facts(settings, last_run, NOW - since, None if oldest is None else NOW - oldest, too_old)
+    facts = Facts(config, last_run, NOW - since, None if oldest is None else NOW - oldest, too_old)
     return retention.judge(MONTH, facts, NOW)
 
 
@@ -45,9 +45,9 @@ def test_kept_as_promised() -> None:
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"settings": Settings(False, MONTH)}, "retention_disabled"),
-        ({"settings": Settings(True, 7 * DAY)}, "retention_period_differs"),
-        ({"settings": Settings(True, 0)}, "retention_period_differs"),
+        ({"config": Settings(False, MONTH)}, "retention_disabled"),
+        ({"config": Settings(True, 7 * DAY)}, "retention_period_differs"),
+        ({"config": Settings(True, 0)}, "retention_period_differs"),
         ({"too_old": True}, "retention_not_applied"),
         ({"oldest": 5 * DAY}, "retention_lines_lost"),
         ({"ran": 2 * DAY}, "retention_not_running"),
@@ -107,33 +107,52 @@ def test_the_running_configuration_is_read() -> None:
     assert retention.parse_config("limits_config:\n  retention_period: soon\n") == Settings()
 
 
-@given(age=st.floats(3600, MONTH - 3600), promised=st.sampled_from([2 * DAY, 14 * DAY, MONTH, 365 * DAY]))
+class Index:
+    """A Loki with lines every ten minutes since `age` seconds, and one that its index only imagines."""
+
+    def __init__(self, age: float, imagined: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.times = [NOW - i * 600 for i in range(int(age // 600) + 1)]
+        self.imagined = (NOW - imagined[0], NOW - imagined[1])
+        self.spans: list[float] = []
+        self.lines_read = 0
+
+    def entries(self, start: float, end: float) -> int:
+        self.spans.append(end - start)
+        true = end > self.times[-1] and start <= self.times[0]
+        return int(true or (start < self.imagined[1] and end > self.imagined[0]))
+
+    def newest(self, start: float, end: float) -> float | None:
+        self.spans.append(end - start)
+        self.lines_read += 1
+        return next((moment for moment in self.times if start <= moment <= end), None)
+
+
+@settings(deadline=None, max_examples=50)
+@given(age=st.floats(700, MONTH - 3600), promised=st.sampled_from([2 * DAY, 14 * DAY, MONTH, 365 * DAY]))
 def test_the_oldest_line_is_found_to_five_minutes(age: float, promised: float) -> None:
-    asked: list[float] = []
-
-    def entries(start: float, end: float) -> int:
-        asked.append(end - start)
-        return int(start <= NOW - 60 and end > NOW - age)
-
-    found = retention.find_oldest(entries, NOW, promised)
+    index = Index(age)
+    found = retention.find_oldest(index.entries, index.newest, NOW, promised)
     assert found is not None
-    assert NOW - min(age, promised) - 301 <= found <= NOW - min(age, promised) + 1
-    assert max(asked) <= retention.SLICE + 1 and len(asked) < 45
+    held = min(age // 600 * 600, promised)
+    assert held - 601 <= NOW - found <= held + 1
+    assert max(index.spans) <= retention.SLICE + 1 and len(index.spans) < 70
 
 
-def test_a_line_that_the_index_only_imagines_is_passed_over() -> None:
-    """Seen on a real Loki: one entry in a span of 15 hours, none in its halves."""
-
-    def entries(start: float, end: float) -> int:
-        imagined = start < NOW - 2 * DAY < end and end - start > 7200
-        return int(imagined or end > NOW - 3600)
-
-    found = retention.find_oldest(entries, NOW, MONTH)
-    assert found is not None and NOW - found < 3600 + 300
+def test_lines_that_the_index_only_imagines_are_passed_over() -> None:
+    """Seen on a real Loki: a chunk of the last quarter of an hour, spread evenly over the whole day."""
+    index = Index(900, imagined=(17 * 3600, 0))
+    found = retention.find_oldest(index.entries, index.newest, NOW, MONTH)
+    assert found is not None and NOW - found < 901
+    assert index.lines_read < 15
 
 
-def test_an_empty_index_has_no_oldest_line() -> None:
-    assert retention.find_oldest(lambda start, end: 0, NOW, MONTH) is None
+def test_what_is_not_flushed_is_found_though_the_index_has_nothing() -> None:
+    index = Index(900)
+    assert retention.find_oldest(lambda start, end: 0, index.newest, NOW, MONTH) == NOW - 600
+
+
+def test_an_empty_loki_has_no_oldest_line() -> None:
+    assert retention.find_oldest(lambda start, end: 0, lambda start, end: None, NOW, MONTH) is None
 
 
 def test_lines_are_too_old_only_after_more_than_a_day_of_grace() -> None:
