@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-from . import cluster, debian, images, node, ownership, preflight, processes, programs, sample
+from . import charts, cluster, debian, images, node, ownership, preflight, processes, programs, sample
 from .cluster import storage
 from .errors import LabError
 from .paths import BIN, CHECKOUT, KUBECONFIG, LOGS, STATE
@@ -32,6 +32,8 @@ def up() -> None:
         if recycled:
             say(f"volumes emptied for new claims: {', '.join(recycled)}")
         changed |= bool(recycled)
+        # Beside the cluster and not in it: what the playbooks install.
+        changed |= charts.prepare(STATE / "share" / "prometheus-operator-crd", STATE / "charts")
         changed |= sample.apply()
     state = "is ready" if changed else "was ready, nothing changed"
     say(f"the lab {state}: KUBECONFIG={KUBECONFIG} PATH={BIN}:$PATH")

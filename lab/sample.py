@@ -13,6 +13,7 @@ import yaml
 from .cluster import kubectl
 from .node import wait_for
 from .paths import LAB
+from .platform import secrets
 from .progress import Step, say, step
 
 FOLDER = LAB / "platform"
@@ -26,6 +27,7 @@ def apply() -> bool:
     if not (FOLDER / "kustomization.yaml").exists():
         say("no sample platform here (lab/platform): skipped")
         return False
+    made = secrets.ensure()
     rendered = kubectl("kustomize", str(FOLDER), doing="rendering lab/platform")
     output = kubectl("apply", "--filename", "-", doing="applying lab/platform", stdin=rendered)
     changed = [line for line in output.splitlines() if not line.endswith("unchanged")]
@@ -35,7 +37,7 @@ def apply() -> bool:
             what = f"the Pods in {', '.join(sorted(wanted))} (`kubectl get pods -A` tells which)"
             wait_for(what, lambda: not unready(wanted, progress), DEADLINE)
             progress.result(f"{len(changed)} objects changed, ready")
-    return bool(changed)
+    return bool(made or changed)
 
 
 def namespaces(rendered: str) -> set[str]:
