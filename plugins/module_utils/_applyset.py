@@ -126,7 +126,7 @@ class ApplySet:
         if self._o.check_mode:
             reasons = sorted({why.message for _, why in waiting})
             if reasons:
-                self._notes.append(f"{len(waiting)} objects were checked locally only: {'; '.join(reasons)}.")
+                self._notes.append(f"{len(waiting)} objects could be checked in part only: {'; '.join(reasons)}.")
         else:
             self._writer.run(items, head, recorded, gone)
         return self._result([*heads, *items], going._replace(objects=gone), alerts)

@@ -199,6 +199,14 @@ class Cluster:
         path = item.resource.path(item.key.namespace, item.key.name)
         return self.call("PATCH", path, item.obj, [*params, ("force", "true" if force else "false")], APPLY)
 
+    def rehearse(self, item: Item, namespace: str) -> tuple[int, Object]:
+        """Try to create the object in another namespace; nothing is written."""
+        if item.resource is None:
+            raise ValueError(f"{item.key}: no resource")
+        obj = {**item.obj, "metadata": {**item.obj["metadata"], "namespace": namespace}}
+        params = [("fieldManager", FIELD_MANAGER), ("fieldValidation", "Strict"), ("dryRun", "All")]
+        return self.call("POST", item.resource.path(namespace), obj, params)
+
     def delete(self, obj: Object, dry_run: bool = False) -> tuple[int, Object]:
         """Delete exactly this object (its uid), and in the background what hangs on it."""
         key = key_of(obj)

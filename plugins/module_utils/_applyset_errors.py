@@ -21,6 +21,9 @@ _FORBIDDEN = re.compile(
 _TYPED = re.compile(r"failed to create typed patch object \([^)]*\): (?P<rest>.*)", re.S)
 _FIELD = re.compile(r"^\s*(?P<field>\.[^:\s]+): (?P<message>.*)$", re.S)
 _UNKNOWN = re.compile(r'unknown field "(?P<field>[^"]+)"')
+_GO_TYPE = re.compile(
+    r"cannot unmarshal (?P<got>\S+) into Go struct field \w+\.(?P<field>\S+) of type (?P<want>[\w.]+)"
+)
 _MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"')
 _WEBHOOK_DENIED = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request: (?P<why>.*)', re.S)
 _WEBHOOK_DOWN = re.compile(r'failed calling webhook "(?P<name>[^"]+)": (?P<why>.*)', re.S)
@@ -176,6 +179,11 @@ def _unknown(name: str, match: re.Match[str]) -> list[Problem]:
     ]  # fmt: skip
 
 
+def _go_type(name: str, match: re.Match[str]) -> list[Problem]:
+    message = f"expected {match['want'].rpartition('.')[2]}, got {match['got']}"
+    return [Problem(name, match["field"], message, "Give it the right type.")]
+
+
 def _denied(name: str, match: re.Match[str]) -> list[Problem]:
     return [Problem(name, "", f"refused by the admission webhook {match['name']}: {match['why'].strip()}",
                     "Correct what it names.")]  # fmt: skip
@@ -199,6 +207,7 @@ _BY_MESSAGE: tuple[tuple[re.Pattern[str], t.Callable[[str, re.Match[str]], list[
     (_WEBHOOK_DENIED, _denied),
     (_WEBHOOK_DOWN, _webhook_down),
     (_UNKNOWN, _unknown),
+    (_GO_TYPE, _go_type),
 )
 
 

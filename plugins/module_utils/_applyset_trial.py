@@ -26,6 +26,9 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_plan import foreign, taken_over
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_spec import ID_LABEL, PART_OF_LABEL
 
+# A namespace that every cluster has.
+REHEARSAL = "default"
+
 
 class Trial:
     """Gives each wanted object its verdict.
@@ -66,12 +69,16 @@ class Trial:
         problems: list[Problem] = []
         coming = {(item.resource.plural, item.key.name) for item in items if item.resource}
         todo = [item for item in items if not item.verdict and not item.waits and item.resource]
+        homeless: list[Item] = []
         for item, (found, lacks) in self._cluster.each(self._try, todo):
-            bearable = lacks in coming or (self._o.check_mode and lacks and lacks[0] == "namespaces")
-            if found and bearable:
+            no_namespace = lacks is not None and lacks[0] == "namespaces"
+            if found and (lacks in coming or (self._o.check_mode and no_namespace)):
                 item.waits = found[0]
+                homeless += [item] if no_namespace else []
             else:
                 problems += found
+        for _, found in self._cluster.each(self._rehearse, homeless):
+            problems += found
         for item in items:
             if item.waits and not item.verdict:
                 item.verdict = "update" if item.live else "create"
@@ -107,6 +114,14 @@ class Trial:
             item.verdict = "create"
             return [], None
         return self._compare(item), None
+
+    def _rehearse(self, item: Item) -> list[Problem]:
+        """What the API server holds against an object whose namespace is still to come, tried in one that exists.
+
+        Only faults of the object itself count; quotas, policies and permissions there say nothing about it.
+        """
+        status, body = self._cluster.rehearse(item, REHEARSAL)
+        return explain(item.key, status, body, item.obj) if status in (400, 422) else []
 
     def _find(self, item: Item) -> Object | None:
         if item.live is None and item.resource:

@@ -19,8 +19,9 @@ description:
   - Members are found by their label C(applyset.kubernetes.io/part-of), never by name. Nothing else is ever removed.
     Labels and annotations are those of C(kubectl apply --prune --applyset).
   - The set is remembered by the ConfigMap C(dataplatform-monitoring-NAME) in O(namespace).
-  - An object in a namespace, or of a kind, that this same set brings is checked locally at first, and by the API server
-    once that exists. In check mode an absent namespace or kind is no error either.
+  - An object of a kind that this same set brings is checked locally at first, and by the API server once that exists.
+    One in a namespace that the set brings is tried in the namespace C(default) before. Nothing is written there.
+  - In check mode an absent namespace or kind is no error either.
 options:
   name:
     description: Name of the set, unique in O(namespace).

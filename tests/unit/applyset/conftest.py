@@ -31,7 +31,7 @@ def fake() -> FakeApi:
 @pytest.fixture
 def kube(fake: FakeApi) -> Iterator[Kube]:
     server = fake.serve()
-    client = Kube({"host": f"http://127.0.0.1:{server.server_port}", "api_key": "token"})
+    client = fake.connect(server)
     fake.calls.clear()
     yield client
     server.shutdown()

@@ -16,6 +16,8 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_objects import BUILTIN, group_of
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
+from kubernetes.client import Configuration
 
 Object = dict[str, t.Any]
 _PATH = re.compile(
@@ -84,6 +86,13 @@ class FakeApi:
     def writes(self) -> list[str]:
         """METHOD path of every call that could change something."""
         return [f"{call.method} {call.path}" for call in self.calls if not call.dry]
+
+    @staticmethod
+    def connect(server: http.server.HTTPServer) -> Kube:
+        """A connection to a server of C(serve)."""
+        # A kubeconfig that was loaded earlier in this process would win over the address (its default outlives it).
+        Configuration.set_default(None)
+        return Kube({"host": f"http://127.0.0.1:{server.server_port}", "api_key": "token"})
 
     def serve(self, port: int = 0) -> http.server.ThreadingHTTPServer:
         """A server on a loopback port, already running; call C(shutdown) and C(server_close)."""

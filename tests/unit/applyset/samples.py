@@ -36,7 +36,7 @@ def monitor(name: str = "m", entry: str | None = None, **spec: Any) -> Object:
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
         "metadata": {"name": name, "namespace": "monitoring", "labels": labels},
-        "spec": {"endpoints": [{"port": "metrics"}], **spec},
+        "spec": {"selector": {"matchLabels": {"app": "x"}}, "endpoints": [{"port": "metrics"}], **spec},
     }
 
 

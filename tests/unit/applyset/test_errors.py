@@ -109,6 +109,10 @@ def _text(key, status, body, **more):
                            "it is being terminated"), "kubectl wait --for=delete namespace/monitoring"),
         (MAP, 403, _status('configmaps "a" is forbidden: exceeded quota: q, requested: configmaps=1'),
          "kubectl describe resourcequota -n monitoring"),
+        (Key("", "Service", "a", "b"), 400,
+         _status('Service in version "v1" cannot be handled as a Service: json: cannot unmarshal string into Go struct '
+                 "field ServicePort.spec.ports.port of type int32"),
+         "Service a/b, spec.ports.port: expected int32, got string. Give it the right type."),
         (MAP, 413, _status("Request entity too large: limit is 3145728"), "Split it into several objects."),
         (MAP, 422, _status('ConfigMap "a" is invalid: []: Too long: may not be more than 1048576 bytes'),
          "is too large"),

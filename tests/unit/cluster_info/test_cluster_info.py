@@ -14,7 +14,6 @@ import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _cluster_objects as objects
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._cluster_info import PARTS, ClusterInfo
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiForbidden, ApiUnreachable
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,7 +179,7 @@ def fake() -> FakeApi:
 @pytest.fixture
 def look(fake):
     server = fake.serve()
-    kube = Kube({"host": f"http://127.0.0.1:{server.server_port}", "api_key": "token"})
+    kube = fake.connect(server)
     yield lambda **options: ClusterInfo(kube, "monitoring", **options).run()
     server.shutdown()
     server.server_close()
@@ -246,7 +245,7 @@ def test_credentials_that_are_not_valid_at_all(fake, look):
 
 def test_no_connection_is_an_error(fake):
     server = fake.serve()
-    kube = Kube({"host": f"http://127.0.0.1:{server.server_port}", "api_key": "another"})
+    kube = fake.connect(server)
     server.shutdown()
     server.server_close()
     with pytest.raises(ApiUnreachable):

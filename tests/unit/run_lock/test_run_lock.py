@@ -14,7 +14,6 @@ import threading
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _run_lock as locks
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 
 from tests.unit.applyset.fake_api import FakeApi
 
@@ -101,7 +100,7 @@ def fake() -> FakeApi:
 @pytest.fixture
 def lock(fake):
     server = fake.serve()
-    kube = Kube({"host": f"http://127.0.0.1:{server.server_port}", "api_key": "token"})
+    kube = fake.connect(server)
     yield lambda me, namespace="default": locks.RunLock(kube, me, namespace)
     server.shutdown()
     server.server_close()
