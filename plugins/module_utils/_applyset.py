@@ -122,9 +122,9 @@ class ApplySet:
         if alerts:
             self._notes.append(f"No longer defined: the alerts {', '.join(alerts)}.")
         self._tell_removals(going)
-        waiting = [(item, item.waits) for item in items if item.waits]
+        waiting = [item for item in items if item.waits]
         if self._o.check_mode:
-            reasons = sorted({why.message for _, why in waiting})
+            reasons = sorted({item.waits.message for item in waiting if item.waits})
             if reasons:
                 self._notes.append(f"{len(waiting)} objects could be checked in part only: {'; '.join(reasons)}.")
         else:

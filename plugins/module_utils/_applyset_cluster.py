@@ -94,7 +94,7 @@ class Cluster:
 
     def resource_of(self, group_kind: str) -> Resource | None:
         """Where a C(Kind.group) lives, in the version that the cluster prefers."""
-        kind, _, group = group_kind.partition(".")
+        kind, _dot, group = group_kind.partition(".")
         for version, kinds in BUILTIN.items():
             if group_of(version) == group and kind in kinds:
                 return Resource(version, kind, *kinds[kind])
@@ -150,7 +150,9 @@ class Cluster:
         ]
         found: list[Object] = []
         problems: list[Problem] = []
-        for (resource, _), (status, listed) in self.each(lambda job: self._list_in(job[0], job[1], identity), jobs):
+        for (resource, _places), (status, listed) in self.each(
+            lambda job: self._list_in(job[0], job[1], identity), jobs
+        ):
             if status >= 400:
                 key = Key(group_of(resource.api_version), resource.kind, "", "(members of the set)")
                 problems += explain(key, status, listed[0])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 import typing as t
 import urllib.parse
@@ -163,7 +164,7 @@ def _not_json(value: t.Any, path: str = "") -> tuple[str, str] | None:
             found = _not_json(item, f"{path}[{index}]")
             if found:
                 return found
-    elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    elif isinstance(value, float) and not math.isfinite(value):
         return path, "not a finite number"
     elif value is not None and not isinstance(value, str | int | float | bool):
         return path, f"a {type(value).__name__}, which JSON cannot carry"

@@ -188,7 +188,7 @@ def taken_over(live: Object, after: Object, own: str) -> list[str]:
     """Field managers that lose fields when we apply by force: a hand edit that is being reverted."""
     now = {_manager_id(entry) for entry in (live["metadata"].get("managedFields") or [])}
     then = {_manager_id(entry) for entry in (after["metadata"].get("managedFields") or [])}
-    return sorted({name for name, operation, _ in now - then if name != own and operation})
+    return sorted({name for name, operation, _fields in now - then if name != own and operation})
 
 
 def _manager_id(entry: Object) -> tuple[str, str, str]:

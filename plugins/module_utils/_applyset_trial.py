@@ -77,7 +77,7 @@ class Trial:
                 homeless += [item] if no_namespace else []
             else:
                 problems += found
-        for _, found in self._cluster.each(self._rehearse, homeless):
+        for _item, found in self._cluster.each(self._rehearse, homeless):
             problems += found
         for item in items:
             if item.waits and not item.verdict:

@@ -139,7 +139,7 @@ class ClusterInfo:
     def _secret_keys(self) -> Object:
         found = {}
         for name in dict.fromkeys(self._secrets):
-            namespace, _, short = name.rpartition("/")
+            namespace, _slash, short = name.rpartition("/")
             secret = self._kube.get(f"/api/v1/namespaces/{namespace or self._namespace}/secrets/{short}")
             if secret is not None:
                 found[f"{namespace or self._namespace}/{short}"] = sorted(secret.get("data") or {})
@@ -180,7 +180,7 @@ class ClusterInfo:
             if question.get("name"):
                 attributes["name"] = asked["name"] = question["name"]
             if "/" in str(attributes.get("resource")):
-                attributes["resource"], _, attributes["subresource"] = str(attributes["resource"]).partition("/")
+                attributes["resource"], _slash, attributes["subresource"] = str(attributes["resource"]).partition("/")
             body = {
                 "apiVersion": "authorization.k8s.io/v1",
                 "kind": "SelfSubjectAccessReview",

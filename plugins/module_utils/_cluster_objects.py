@@ -195,7 +195,7 @@ def releases(secrets: t.Iterable[Object]) -> list[Object]:
                     "status": labels.get("status"), "chart": None, "secret": meta["name"],
                 },
             )  # fmt: skip
-    return [release for _, (_, release) in sorted(newest.items())]
+    return [newest[key][1] for key in sorted(newest)]
 
 
 def chart_of(secret: Object) -> str | None:

@@ -186,7 +186,7 @@ class RunLock:
         :returns: what was taken over, or None.
         :raises LockHeld: somebody else holds it. :raises ApiError: the API server refused.
         """
-        for _ in range(_TRIES):
+        for _attempt in range(_TRIES):
             response = self._kube.raw("GET", f"{self._base}/{NAME}")
             now = server_time(response)
             if response.status == 404:

@@ -42,7 +42,7 @@ class KubeAction(ActionBase):
         """Validate, connect, act; every error of ours becomes a failure without a traceback."""
         result = super().run(tmp, task_vars)
         self.task_vars = task_vars or {}
-        _, args = self.validate_argument_spec(argument_spec(self.SPEC, kube_auth_spec()), **self.RULES)
+        _checked, args = self.validate_argument_spec(argument_spec(self.SPEC, kube_auth_spec()), **self.RULES)
         self._take_environment()
         try:
             result.update(self.act({name: value if name in self.RAW else plain(value) for name, value in args.items()}))
