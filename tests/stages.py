@@ -42,7 +42,7 @@ STAGES = (
     Stage("sanity", "ansible-test, the artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
     # First of those that need the lab: it begins and ends without one.
     Stage("lifecycle", "the lab itself: up, down, after a crash", ("tests/cluster/test_lab_leaves_nothing.py",)),
-    Stage("integration", "real servers on loopback", ("tests/integration", "tests/differential")),
+    Stage("integration", "real servers on loopback", ("tests/integration", "tests/differential", "tests/promtool")),
     Stage("molecule", "scenarios on the lab", ("tests/scenarios",)),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster",)),
     Stage("faults", "break it, read the diagnosis", ("tests/faults",)),

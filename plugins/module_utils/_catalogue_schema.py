@@ -100,6 +100,8 @@ ALERT_KEYS: dict[str, Any] = {
     "annotations": _LABELS,
     # what must happen before its metric exists: until then nothing is wrong with an alert that selects nothing
     "absent_until": _TEXT,
+    # of no use where fewer targets than this are expected
+    "min_targets": {"type": "integer", "minimum": 1},
     # it may fire on a healthy cluster
     "fires_at_rest": _FLAG,
 }
