@@ -123,6 +123,7 @@ class ApplySet:
             self._notes.append(f"No longer defined: the alerts {', '.join(alerts)}.")
         self._tell_removals(going)
         waiting = [item for item in items if item.waits]
+        self._notes += [f"The API server warns: {text}." for text in sorted(self._cluster.warnings)]
         if self._o.check_mode:
             reasons = sorted({item.waits.message for item in waiting if item.waits})
             if reasons:

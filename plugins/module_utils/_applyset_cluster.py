@@ -11,9 +11,11 @@ list per kind; a few calls are under way at the same time, for clusters that are
 from __future__ import annotations
 
 import concurrent.futures
+import re
 import time
 import typing as t
 
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Response
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_diff import FIELD_MANAGER
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_errors import explain
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_model import ApplySetError, Item
@@ -27,10 +29,13 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_
     key_of,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_spec import PART_OF_LABEL
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
 
 APPLY = "application/apply-patch+yaml"
 _PARALLEL = 4
 _PAGE = "500"
+# RFC 9111 section 5.5, as the API server sends it: 299 - "text"
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 Job = t.TypeVar("Job")
 Outcome = t.TypeVar("Outcome")
@@ -39,14 +44,14 @@ Outcome = t.TypeVar("Outcome")
 class Client(t.Protocol):
     """The part of C(_kube.Kube) that is needed here."""
 
-    def request(
-        self, method: str, path: str, body: t.Any = None, params: t.Any = (), content_type: str | None = None
-    ) -> tuple[int, dict[str, t.Any]]:
-        """Status and JSON body of one call."""
+    def raw(
+        self, method: str, path: str, params: t.Any = (), body: t.Any = None, content_type: str | None = None
+    ) -> Response:
+        """One call, whatever the status."""
 
 
 class Cluster:
-    """Reads and writes objects; remembers which kinds are served.
+    """Reads and writes objects; remembers which kinds are served, and what the API server warned of.
 
     :param sleep: replaceable in tests.
     """
@@ -54,20 +59,32 @@ class Cluster:
     def __init__(self, client: Client, sleep: t.Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._sleep = sleep
+        self.warnings: set[str] = set()
         self._served: dict[str, dict[str, tuple[str, bool]]] = {}
         self._groups: dict[str, list[str]] = {}
 
     def call(
-        self, method: str, path: str, body: t.Any = None, params: t.Any = (), content_type: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: t.Any = None,
+        params: t.Any = (),
+        content_type: str | None = None,
+        about: t.Any = "",
     ) -> tuple[int, Object]:
-        """One call; a server that asks for patience (429) gets some."""
-        for pause in (0.5, 2.0):
-            status, answer = self._client.request(method, path, body, params, content_type)
-            if status != 429:
-                return status, answer
+        """One call; a server that asks for patience (429) gets some.
+
+        :param about: what a warning in the answer is about.
+        """
+        for pause in (0.5, 2.0, 0.0):
+            response = self._client.raw(method, path, params, body, content_type)
+            answer = _parsed(response, f"{method} {path}")
+            if response.status != 429 or not pause:
+                break
             wanted = (answer.get("details") or {}).get("retryAfterSeconds")
             self._sleep(min(float(wanted), 10.0) if wanted else pause)
-        return self._client.request(method, path, body, params, content_type)
+        self.warnings |= {f"{about}: {text}" for text in _WARNING.findall(response.headers.get("warning", ""))}
+        return response.status, answer
 
     @staticmethod
     def each(function: t.Callable[[Job], Outcome], jobs: t.Sequence[Job]) -> list[tuple[Job, Outcome]]:
@@ -107,8 +124,10 @@ class Cluster:
             return []
         if group not in self._groups:
             status, body = self.call("GET", f"/apis/{group}")
-            offered = [] if status >= 400 else [str(v.get("groupVersion")) for v in body.get("versions") or []]
-            self._groups[group] = offered
+            # Only 404 says that there is none; taking an outage for that would forget the members of the kind.
+            if status >= 400 and status != 404:
+                raise ApplySetError(explain(Key("", "API", "", group), status, body))
+            self._groups[group] = [str(version.get("groupVersion")) for version in body.get("versions") or []]
         return [version for version in self._groups[group] if kind in self._discover(version)]
 
     def _discover(self, api_version: str) -> dict[str, tuple[str, bool]]:
@@ -197,9 +216,9 @@ class Cluster:
         params = [("fieldManager", FIELD_MANAGER)] + ([("dryRun", "All")] if dry_run else [])
         if item.create_only:
             path = item.resource.path(item.key.namespace)
-            return self.call("POST", path, item.obj, [*params, ("fieldValidation", "Strict")])
+            return self.call("POST", path, item.obj, [*params, ("fieldValidation", "Strict")], about=item.key)
         path = item.resource.path(item.key.namespace, item.key.name)
-        return self.call("PATCH", path, item.obj, [*params, ("force", "true" if force else "false")], APPLY)
+        return self.call("PATCH", path, item.obj, [*params, ("force", "true" if force else "false")], APPLY, item.key)
 
     def rehearse(self, item: Item, namespace: str) -> tuple[int, Object]:
         """Try to create the object in another namespace; nothing is written."""
@@ -229,3 +248,19 @@ class Cluster:
 def whole(obj: Object, resource: Resource) -> Object:
     """Items of a list carry neither kind nor apiVersion."""
     return {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
+
+
+def _parsed(response: Response, where: str) -> Object:
+    """The body; of a refusal that is no JSON, a C(Status) that carries it.
+
+    :raises ApiError: a good answer that is no JSON; a login page of a proxy must not count as one.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    if response.status < 400:
+        raise ApiError(f"{where} did not answer JSON: {response.text(200)}", response.status)
+    return {"kind": "Status", "message": response.text(500)}

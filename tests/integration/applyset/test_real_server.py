@@ -156,6 +156,13 @@ def test_what_a_bare_namespace_will_refuse_is_told_before_it_is_made(apply, name
     assert apiserver.kubectl("get", "namespace", namespace, check=False).returncode == 1
 
 
+def test_warnings_of_the_real_server(apply, namespace):
+    old = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "e", "namespace": namespace}}
+    apply([_space(namespace), old])
+    notes = apply([_space(namespace), {**old, "subsets": []}])["notes"]
+    assert any(f"warns: Endpoints {namespace}/e: v1 Endpoints is deprecated in v1.33+" in note for note in notes)
+
+
 def test_conflicts_name_field_and_manager(apply, namespace, apiserver):
     objects = [_space(namespace), _in(namespace, config_map())]
     apply(objects)

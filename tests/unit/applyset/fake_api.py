@@ -61,6 +61,8 @@ class FakeApi:
         self.store: dict[tuple[str, str, str], Object] = {}
         self.calls: list[Call] = []
         self.refusals: list[tuple[str, re.Pattern[str], bool | None, Refusal]] = []
+        self.warning = ""
+        self.raw = b""
         self._lock = threading.RLock()
         self._counter = 0
 
@@ -353,9 +355,11 @@ def _handler(fake: FakeApi) -> type[http.server.BaseHTTPRequestHandler]:
             path = urllib.parse.unquote(parts.path)
             call = Call(self.command, path, params, body, self.headers.get("Content-Type") or "")
             status, answer = fake.answer(call)
-            data = json.dumps(answer).encode()
+            data = fake.raw or json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            if fake.warning and self.command != "GET":
+                self.send_header("Warning", fake.warning)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_model import ApplySetError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
 
 from tests.unit.applyset.conftest import NAMESPACE
 from tests.unit.applyset.samples import config_map, crd, monitor, secret, widget
@@ -174,6 +175,25 @@ def test_a_failure_in_the_middle_tells_what_was_done_and_a_rerun_converges(fake,
     again = apply(MAPS)
     assert again["created"] == ["ConfigMap monitoring/c", "ConfigMap monitoring/d"]
     assert apply(MAPS)["changed"] is False
+
+
+def test_warnings_of_the_server_are_passed_on(fake, apply):
+    fake.warning = '299 - "v1 Thing is deprecated; use \\"Other\\"", 299 - "second"'
+    notes = apply([config_map()], check_mode=True)["notes"]
+    assert 'The API server warns: ConfigMap monitoring/a: v1 Thing is deprecated; use \\"Other\\".' in notes
+    assert "The API server warns: ConfigMap monitoring/a: second." in notes
+
+
+def test_an_outage_of_discovery_does_not_forget_members(fake, apply):
+    apply([config_map(), monitor()])
+    fake.refuse("GET", "^/apis/monitoring.coreos.com$", 503, "unavailable")
+    assert "the API server could not answer (503): unavailable" in str(_refused(apply, [config_map()]))
+
+
+def test_an_answer_that_is_no_json(fake, apply):
+    fake.raw = b"<html>a proxy's login page</html>"
+    with pytest.raises(ApiError, match="did not answer JSON: <html>a proxy's login page"):
+        apply([config_map()])
 
 
 def test_a_busy_server_gets_patience(fake, apply):
