@@ -72,8 +72,8 @@ class ApplySetError(MonitoringError):
     """The set could not be brought about.
 
     :param problems: everything that is wrong, each with object, field, message and remedy.
-    :param applied: what had been written by then; empty when the set was refused as a whole.
-    :param not_applied: what was left to write.
+    :param applied: what had been written by then. :param not_applied: what was left to write. Both are empty when the
+        set was refused as a whole.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class ApplySetError(MonitoringError):
 
     def _message(self) -> str:
         lines = [problem.text() for problem in self.problems]
-        if self.applied:
+        if self.applied or self.not_applied:
             return "\n".join(
                 [
                     f"Stopped in the middle: {len(self.applied)} done, {len(self.not_applied)} not. {lines[0]}",
                     *lines[1:],
-                    f"Done: {', '.join(self.applied)}.",
+                    f"Done: {', '.join(self.applied) or 'nothing'}.",
                     f"Not done: {', '.join(self.not_applied) or 'nothing'}.",
                     "Run again when it is corrected: what is done already stays as it is.",
                 ]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 
@@ -30,6 +31,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_
     read_parent,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_trial import Trial
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
 
 CRD_TIMEOUT = 60.0
 SERVED_TIMEOUT = 10.0
@@ -70,19 +72,40 @@ class Writer:
         self._planned = [str(item.key) for item in (*spaces, head, *crds, *rest) if item.writes]
         self._planned += [_removal(obj) for obj in gone]
         early = self._early_parent(head, recorded)
-        self._write(spaces)
-        self._write([early])
-        self._write(crds)
-        self._wait_established([item for item in crds if item.writes])
-        self._try_waiting([item for item in rest if item.waits], [*items, head])
-        self._write(rest)
-        self.remove(gone)
-        if early is not head:
-            self._write([head])
+        with self._telling():
+            self._write(spaces)
+            self._write([early])
+            self._write(crds)
+            self._wait_established([item for item in crds if item.writes])
+            self._try_waiting([item for item in rest if item.waits], [*items, head])
+            self._write(rest)
+            self._remove(gone)
+            if early is not head:
+                self._write([head])
 
     def remove(self, gone: t.Sequence[Object]) -> None:
-        """Delete in the given order."""
-        self._planned = self._planned or [_removal(obj) for obj in gone]
+        """Delete in the given order.
+
+        :raises ApplySetError: a refusal, with what was removed and what not.
+        """
+        self._planned = [_removal(obj) for obj in gone]
+        with self._telling():
+            self._remove(gone)
+
+    @contextlib.contextmanager
+    def _telling(self) -> t.Iterator[None]:
+        """Whatever stops the writing, it is told what was done and what not."""
+        try:
+            yield
+        except ApplySetError as error:
+            if error.not_applied or error.applied:
+                raise
+            self._stop(error.problems)
+        except ApiError as error:
+            remedy = "Whether the last write arrived is not known; a rerun finds out"
+            self._stop([Problem("API server", "", str(error).rstrip("."), f"{remedy}.")])
+
+    def _remove(self, gone: t.Sequence[Object]) -> None:
         for obj in gone:
             status, body = self._cluster.delete(obj)
             if status >= 400 and status != 404:

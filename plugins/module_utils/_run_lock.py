@@ -21,7 +21,7 @@ import socket
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Response
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import MonitoringError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import status_error
 
 if t.TYPE_CHECKING:
@@ -193,7 +193,7 @@ class RunLock:
                 written = self._kube.raw("POST", self._base, body=lease(self._me, self._namespace, now))
                 story = None
             elif response.status < 400:
-                old = response.json()
+                old = _object(response)
                 verdict = judge(old, self._me, now)
                 if verdict == "held":
                     raise LockHeld(self._refusal(old, now))
@@ -203,6 +203,7 @@ class RunLock:
             else:
                 raise status_error(response, f"GET {self._base}/{NAME}")
             if written.status < 400:
+                _object(written)
                 return story
             # 409: somebody was faster; 404: it was released between the two calls. Look again.
             if written.status not in (404, 409) or _namespace_missing(written):
@@ -223,7 +224,7 @@ class RunLock:
             return "There was nothing to release: nobody holds the lock."
         if response.status >= 400:
             raise status_error(response, f"GET {path}")
-        live = response.json()
+        live = _object(response)
         now = server_time(response)
         if judge(live, self._me, now) != "ours":
             return f"There was nothing to release: the lock is held by {describe(live, now)}."
@@ -261,6 +262,20 @@ def server_time(response: Response) -> datetime.datetime:
         return email.utils.parsedate_to_datetime(response.headers["date"]).astimezone(datetime.UTC)
     except (KeyError, ValueError, TypeError):
         return datetime.datetime.now(datetime.UTC)
+
+
+def _object(response: Response) -> Object:
+    """The Lease; a good answer that is no JSON (a login page of a proxy) is an error.
+
+    :raises ApiError: it is none.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("metadata"), dict):
+        return body
+    raise ApiError(f"The Lease {NAME} could not be read: {response.text(200)}", response.status)
 
 
 def _namespace_missing(response: Response) -> bool:

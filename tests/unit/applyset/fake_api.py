@@ -355,6 +355,10 @@ def _handler(fake: FakeApi) -> type[http.server.BaseHTTPRequestHandler]:
             path = urllib.parse.unquote(parts.path)
             call = Call(self.command, path, params, body, self.headers.get("Content-Type") or "")
             status, answer = fake.answer(call)
+            if status == 0:  # hang up
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             data = fake.raw or json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -194,3 +194,13 @@ def test_an_empty_set_leaves_no_parent(fake, apply):
     apply([config_map()])
     assert apply([], allow_removal=["a"])["removed"] == ["ConfigMap monitoring/a", PARENT]
     assert list(fake.store) == [("namespaces", "", "monitoring")]
+
+
+def test_a_removal_that_fails_in_the_middle_tells_what_was_done(fake, apply):
+    apply([config_map(), config_map("b"), monitor()])
+    fake.refuse("DELETE", "/configmaps/b$", 500, "etcd is slow", dry=False)
+    error = _refused(apply, [], state="absent")
+    assert error.applied == ["ServiceMonitor monitoring/m (removal)", "ConfigMap monitoring/a (removal)"]
+    assert error.not_applied == ["ConfigMap monitoring/b (removal)", f"{PARENT} (removal)"]
+    fake.refusals.clear()
+    assert apply([], state="absent")["removed"] == ["ConfigMap monitoring/b", PARENT]

@@ -177,6 +177,21 @@ def test_a_failure_in_the_middle_tells_what_was_done_and_a_rerun_converges(fake,
     assert apply(MAPS)["changed"] is False
 
 
+def test_a_connection_that_breaks_in_the_middle_tells_what_was_done(fake, apply):
+    fake.refuse("PATCH", "/configmaps/b$", 0, "hung up", dry=False)
+    error = _refused(apply, MAPS)
+    assert error.applied == [PARENT, "ConfigMap monitoring/a"]
+    assert error.not_applied == ["ConfigMap monitoring/b", "ConfigMap monitoring/c", "ConfigMap monitoring/d"]
+    assert "cannot be reached" in str(error) and "Whether the last write arrived is not known" in str(error)
+
+
+def test_a_refusal_of_the_very_first_write_is_told_as_such(fake, apply):
+    fake.refuse("PATCH", "/configmaps/dataplatform", 500, "etcd is slow", dry=False)
+    error = _refused(apply, [config_map()])
+    assert str(error).startswith("Stopped in the middle: 0 done, 2 not.")
+    assert "Done: nothing." in str(error)
+
+
 def test_warnings_of_the_server_are_passed_on(fake, apply):
     fake.warning = '299 - "v1 Thing is deprecated; use \\"Other\\"", 299 - "second"'
     notes = apply([config_map()], check_mode=True)["notes"]

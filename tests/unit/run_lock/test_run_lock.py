@@ -185,3 +185,9 @@ def test_refusals_of_the_server_are_errors(fake, lock):
         lock(ALICE).acquire()
     with pytest.raises(ApiError, match="cannot get resource"):
         lock(ALICE).release()
+
+
+def test_an_answer_that_is_no_lease(fake, lock):
+    fake.raw = b"<html>log in</html>"
+    with pytest.raises(ApiError, match="could not be read: <html>log in"):
+        lock(ALICE).acquire()
