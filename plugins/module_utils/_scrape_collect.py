@@ -95,6 +95,8 @@ class Collector:
             for e in expectations
             if e.monitor and e.state in ("present", "adopted")
         }
+        # A plain configuration's job has the name of its label, as a rule.
+        prefixes |= {e.job or e.name for e in expectations if not e.monitor}
         snapshot = Snapshot([], self._kube is not None)
         if self._rerun:
             snapshot.rerun = self._rerun
@@ -240,8 +242,9 @@ class Collector:
         return self._each(snapshot, lambda api: api.get_json("/api/v1/label/__name__/values", params)["data"] or [])
 
     def _get_seen(self, snapshot: Snapshot, job: str) -> t.Any:
-        inner = f'max_over_time(timestamp(up{{job="{escape(job)}"}})[{_SEEN_WINDOW}:1m])'
-        expr = f"max by (instance, pod, namespace) ({inner})"
+        last = f'max_over_time(timestamp(up{{job="{escape(job)}"}})'
+        # To the scrape for the last minutes, to the minute before.
+        expr = f"max by (instance, pod, namespace) ({last}[10m:5s]) or {last}[{_SEEN_WINDOW}:1m]))"
         return self._each(snapshot, lambda api: _prometheus.query(api, expr))
 
     def _get_dropped(self, snapshot: Snapshot, pool: str) -> t.Any:

@@ -164,7 +164,7 @@ def _selection(kind: str, spec: Object, endpoint: Object, job: Object) -> t.Iter
 
 
 def _rules(wanted: t.Sequence[Object], have: t.Sequence[Object], name: str, exact: bool) -> t.Iterator[str]:
-    ours = [normalise(rule) for rule in wanted]
+    ours = [normalise(rule, crd=True) for rule in wanted]
     running = [normalise(rule) for rule in have]
     for number, rule in enumerate(ours):
         if rule not in running:

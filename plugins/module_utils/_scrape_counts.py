@@ -95,7 +95,7 @@ def _dropped(
         return Finding("dropped_by_relabeling", message, _look_at(monitor, expectation), DISCOVERY_SECONDS)
     rule = normalise(rules[number])
     live = _endpoint(monitor, index).get("relabelings") or []
-    mine = next((i for i, own in enumerate(live) if normalise(own) == rule), None)
+    mine = next((i for i, own in enumerate(live) if normalise(own, crd=True) == rule), None)
     if mine is None:
         message = f"{which} is discovered and dropped by rule {number} of {pool}: {describe(rule)}."
         return Finding("dropped_by_relabeling", message, _look_at(monitor, expectation), DISCOVERY_SECONDS)
@@ -104,8 +104,8 @@ def _dropped(
     )
     ours = own_endpoints(expectation)
     written = (ours[index].get("relabelings") or []) if index < len(ours) else []
-    if any(normalise(own) == rule for own in written):
-        kept = [own for own in written if normalise(own) != rule]
+    if any(normalise(own, crd=True) == rule for own in written):
+        kept = [own for own in written if normalise(own, crd=True) != rule]
         if kept:
             remedy = endpoint_line(expectation, index, {"relabelings": kept}, "without that rule")
         else:
@@ -128,6 +128,35 @@ def _dropped(
             ),
         )
     return Finding("dropped_by_relabeling", message, remedy, DISCOVERY_SECONDS)
+
+
+def judge_empty_pool(expectation: Expectation, pool: str, view: View, snapshot: Snapshot) -> Finding:
+    """A scrape job of a plain configuration that is loaded and has no target."""
+    dropped = snapshot.fact("dropped", pool)
+    if isinstance(dropped, Finding):
+        return dropped
+    found = view.pick(dropped or {})
+    if not found:
+        return Finding(
+            "not_discovered",
+            f"Scrape job {pool} is loaded, but its service discovery finds nothing.",
+            fix(
+                "Look at its discovery, at files and names it reads",
+                f"promtool check service-discovery prometheus.yml {pool}",
+            ),
+            15.0,
+        )
+    rules = (view.job(pool) or {}).get("relabel_configs") or []
+    number = _dropping_rule(pool, rules, found[0], snapshot)
+    which = some(str(labels.get("__address__")) for labels in found)
+    by = "relabeling" if number is None else f"relabel_configs[{number}]: {describe(rules[number])}"
+    message = f"{which} is discovered and dropped by {by}, in scrape job {pool}."
+    return Finding(
+        "dropped_by_relabeling",
+        message,
+        fix("Remove or correct that rule; see what it does", f"promtool check service-discovery prometheus.yml {pool}"),
+        DISCOVERY_SECONDS,
+    )
 
 
 def _endpoint(monitor: Monitor, index: int) -> Object:

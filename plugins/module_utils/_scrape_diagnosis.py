@@ -24,6 +24,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _scrape_reach,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import selects
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import format_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_config import sanitise
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_errors import brief
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import entry_line, fix
@@ -183,7 +184,7 @@ def _judge_view(
     findings: list[Finding] = [history] if isinstance(history, Finding) else []
     if not targets:
         if subject.monitor is None:
-            findings.append(_no_target(expectation, subject, view, snapshot))
+            findings += _no_target(expectation, subject, view, snapshot)
         findings += _scrape_counts.judge_vanished(expectation, expectation.job or expectation.name, snapshot, view)
     if subject.monitor is not None and subject.reached is not None and not subject.blocked:
         findings += _scrape_counts.judge_missing(expectation, subject.monitor, subject.reached, view, snapshot, now)
@@ -233,14 +234,29 @@ def _flow_rule(rule: Object) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in rule.items()) + "}"
 
 
-def _no_target(expectation: Expectation, subject: _Subject, view: View, snapshot: Snapshot) -> Finding:
-    """No target of a job that somebody else should scrape."""
-    jobs = sorted({str((target.get("labels") or {}).get("job")) for target in view.targets})
+def _no_target(expectation: Expectation, subject: _Subject, view: View, snapshot: Snapshot) -> list[Finding]:
+    """No target of a job that somebody else's monitor, or a plain configuration, should lead to."""
     wanted = expectation.job or expectation.name
+    if any(wanted in server.pools for server in view.servers):
+        return [_scrape_counts.judge_empty_pool(expectation, wanted, view, snapshot)]
+    findings = []
+    if view.reload_failed:
+        findings.append(
+            Finding(
+                "reload_failed",
+                f"Prometheus runs a configuration without job {wanted}; it could not load its newest one and keeps "
+                f"that of {format_time(view.config_time)}.",
+                fix("Read what is wrong with it", "promtool check config /etc/prometheus/prometheus.yml"),
+                15.0,
+            )
+        )
+    jobs = sorted({str((target.get("labels") or {}).get("job")) for target in view.targets})
     near = [job for job in jobs if wanted in job or job in wanted] or difflib.get_close_matches(wanted, jobs, 1, 0.6)
-    there = (
-        f"the nearest job is {near[0]}" if near else f"the jobs are {some(jobs, 8)}" if jobs else "there are no targets"
-    )
+    there = "there are no targets"
+    if near:
+        there = f"the nearest job is {near[0]}"
+    elif jobs:
+        there = f"the jobs are {some(jobs, 8)}"
     what = f"job={subject.job}" if subject.job else "the labels of the selector"
     message = f"No target has {what}: {there}."
     if not snapshot.kubernetes:
@@ -251,7 +267,7 @@ def _no_target(expectation: Expectation, subject: _Subject, view: View, snapshot
         remedy = entry_line(expectation, "job", near[0], "name the job as it is")
     else:
         remedy = fix("Add a scrape configuration to Prometheus", f"job_name: {wanted}")
-    return Finding("no_such_job", message, remedy, 30.0)
+    return [*findings, Finding("no_such_job", message, remedy, 15.0)]
 
 
 def _as_seen_by(view: View, views: t.Sequence[View], findings: list[Finding]) -> list[Finding]:

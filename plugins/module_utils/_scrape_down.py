@@ -144,6 +144,14 @@ def _tls(case: _Case) -> str:
     named = re.search(r"certificate is valid for ([^,\s]+)", case.error)
     if named:
         return case.change({"tlsConfig": {**tls, "serverName": named.group(1)}}, "expect the name its certificate has")
+    if re.search(r"any IP SANs|cannot validate certificate for", case.error):
+        # Pods are scraped by their address, and certificates are made for the name of the Service.
+        labels = case.target.get("labels") or {}
+        if labels.get("service") and labels.get("namespace"):
+            name = f"{labels['service']}.{labels['namespace']}.svc"
+            why = "expect the Service's name, its certificate has no address"
+            return case.change({"tlsConfig": {**tls, "serverName": name}}, why)
+        return fix("See which names its certificate has and set serverName to one", _show_certificate(case))
     if re.search(r"unknown authority|unable to get|self.signed|failed to verify", case.error):
         secret = {"secret": {"name": f"{case.expectation.name}-ca", "key": "ca.crt"}}
         return case.change(
@@ -153,11 +161,12 @@ def _tls(case: _Case) -> str:
         name = f"{case.expectation.name}-client"
         pair = {"cert": {"secret": {"name": name, "key": "tls.crt"}}, "keySecret": {"name": name, "key": "tls.key"}}
         return case.change({"tlsConfig": {**tls, **pair}}, "it asks for a client certificate")
+    return fix("Look at the certificate it shows", _show_certificate(case))
+
+
+def _show_certificate(case: _Case) -> str:
     host = re.match(r"https://([^/]+)", case.url)
-    return fix(
-        "Look at the certificate it shows",
-        f"openssl s_client -connect {shlex.quote(host.group(1) if host else 'localhost:443')} -showcerts",
-    )
+    return f"openssl s_client -connect {shlex.quote(host.group(1) if host else 'localhost:443')} -showcerts"
 
 
 def _unauthorized(case: _Case) -> str:

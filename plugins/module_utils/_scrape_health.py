@@ -14,7 +14,7 @@ import math
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import entry_line, fix, kubectl
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_live import Seen, patience
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_live import Seen, Trust, trust
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import (
     Expectation,
     Finding,
@@ -46,7 +46,7 @@ def judge(
     up = [item for item in seen if item.up]
     if not up:
         return []
-    wait = patience(up, now, started)
+    wait = trust(up, now, started)
     return [
         *_samples(expectation, job, up, view, snapshot, wait),
         *_metrics(expectation, job, up, view, snapshot, wait),
@@ -55,7 +55,7 @@ def judge(
 
 
 def _samples(
-    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: float
+    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: Trust
 ) -> list[Finding]:
     if not expectation.min_samples:
         return []
@@ -78,7 +78,7 @@ def _samples(
             "too_few_samples",
             f"{text} samples at its last scrape; a working one gives at least {expectation.min_samples}.",
             fix("See what it publishes", f"curl -sS --max-time 10 {item.url}"),
-            wait,
+            *wait,
         )
     ]
 
@@ -88,7 +88,7 @@ def _labels(sample: t.Mapping[str, t.Any]) -> dict[str, str]:
 
 
 def _metrics(
-    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: float
+    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: Trust
 ) -> list[Finding]:
     """Metrics without which the pack's alerts and panels are dead. C(a|b) names alternatives (renamed upstream)."""
     if not expectation.must_have:
@@ -110,7 +110,7 @@ def _metrics(
             "must_have_missing",
             f"Up, but without {some(missing)} (job {job}): {there_text}.",
             fix("See what it publishes", f"curl -sS --max-time 10 {up[0].url}"),
-            wait,
+            *wait,
         )
     ]
 
@@ -123,7 +123,7 @@ def _near(name: str, names: t.Sequence[str]) -> str | None:
 
 
 def _health(
-    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: float, now: float
+    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: Trust, now: float
 ) -> list[Finding]:
     findings = []
     for check in expectation.health:
@@ -142,7 +142,7 @@ def _health(
                     "not_healthy",
                     f"It is not known whether {means}: {expr} has no value.",
                     _health_fix(expectation, check, up),
-                    wait,
+                    *wait,
                 )
             )
             continue
@@ -156,7 +156,7 @@ def _health(
                     "not_healthy",
                     f"Up, but not healthy: {expr} must be {wanted_text(check)} ({means}), and {text}.",
                     _health_fix(expectation, check, up),
-                    wait,
+                    *wait,
                 )
             )
     return findings

@@ -112,9 +112,21 @@ def look(
     return seen
 
 
-def patience(seen: t.Sequence[Seen], now: float, started: float) -> float:
-    """0 when a scrape since the verdict began confirmed it for a target past its start, else until the deadline."""
-    return 0.0 if any(item.fresh(started) and item.calm(now) for item in seen) else FOREVER
+class Trust(t.NamedTuple):
+    """The last two fields of a finding about targets, see C(Finding)."""
+
+    patience: float
+    certain: bool
+
+
+def trust(seen: t.Sequence[Seen], now: float, started: float) -> Trust:
+    """Certain and final once a scrape since the verdict began confirmed it for a target past its start.
+
+    Until then it may be the state of before a repair, or of a product that is still starting: waited for, and unknown
+    when the time is over.
+    """
+    confirmed = any(item.fresh(started) and item.calm(now) for item in seen)
+    return Trust(0.0, True) if confirmed else Trust(FOREVER, False)
 
 
 def judge_down(
@@ -147,7 +159,7 @@ def judge_down(
                 code,
                 _down_message(code, items, error, expectation),
                 down_fix(code, expectation, first.target, first.pod, monitor, view),
-                patience(confirmed, now, started),
+                *trust(confirmed, now, started),
             )
         )
     if unready:

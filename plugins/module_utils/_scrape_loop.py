@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_diagnosis import diagnose, judge_total
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import (
+    FOREVER,
     Expectation,
     Judgement,
     Snapshot,
@@ -73,7 +75,10 @@ def judge_until_final(
                 sleep(timeout - passed - 0.1)
                 judgements, snapshot, started = _round(expectations, source, min_targets_total, started)
                 rounds += 1
-            return Outcome(judgements, snapshot, clock() - begin, rounds, False)
+                seen_since = _keep(seen_since, judgements, clock() - begin)
+            passed = clock() - begin
+            judgements = [_undecided(judgement, seen_since, passed) for judgement in judgements]
+            return Outcome(judgements, snapshot, passed, rounds, False)
         sleep(pause)
 
 
@@ -83,7 +88,8 @@ def _round(
     snapshot = source.snapshot(expectations)
     now = source.now
     if started is None:
-        started = now
+        # The server tells its time in whole seconds (the Date header), rounded down.
+        started = now + 1.0
     for _attempt in range(_MAX_PASSES):
         judgements = [diagnose(expectation, snapshot, now, started) for expectation in expectations]
         if not snapshot.wanted:
@@ -114,6 +120,15 @@ def is_final(judgement: Judgement, seen_since: t.Mapping[tuple[str, str], float]
     return any(
         passed - seen_since.get((name, finding.code), passed) >= finding.patience for finding in judgement.findings
     )
+
+
+def _undecided(judgement: Judgement, seen_since: t.Mapping[tuple[str, str], float], passed: float) -> Judgement:
+    """At the deadline: what should have lasted for longer to be believed is not known, rather than failed."""
+    if judgement.check["status"] != _checks.FAILED or is_final(judgement, seen_since, passed):
+        return judgement
+    if any(finding.certain and finding.patience == FOREVER for finding in judgement.findings):
+        return judgement
+    return dataclasses.replace(judgement, check={**judgement.check, "status": _checks.UNKNOWN})
 
 
 def _pause(

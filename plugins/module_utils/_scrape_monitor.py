@@ -103,7 +103,10 @@ def drifted(expectation: Expectation, item: Object) -> bool:
 
 def _comparable(endpoint: Object) -> Object:
     """An endpoint with the defaults filled in that the API server fills in."""
-    rules = {key: [normalise(rule) for rule in endpoint.get(key) or []] for key in ("relabelings", "metricRelabelings")}
+    rules = {
+        key: [normalise(rule, crd=True) for rule in endpoint.get(key) or []]
+        for key in ("relabelings", "metricRelabelings")
+    }
     return {**endpoint, **rules}
 
 

@@ -21,8 +21,11 @@ class Unsupported(Exception):
     """A rule cannot be evaluated here: its regular expression is RE2's and not Python's."""
 
 
-def normalise(rule: Rule) -> Rule:
-    """A rule with every default filled in, keys as in Prometheus' configuration; takes the CRD's spelling too."""
+def normalise(rule: Rule, crd: bool = False) -> Rule:
+    """A rule with every default filled in, keys as in Prometheus' configuration.
+
+    :param crd: it is a monitor's: keys in camel case, and an empty regex is one that is not set.
+    """
     action = str(rule.get("action") or "replace").lower()
     regex = rule.get("regex")
     replacement = rule.get("replacement")
@@ -30,7 +33,7 @@ def normalise(rule: Rule) -> Rule:
         "action": action,
         "source_labels": list(rule.get("source_labels") or rule.get("sourceLabels") or []),
         "separator": ";" if rule.get("separator") is None else str(rule["separator"]),
-        "regex": "(.*)" if regex is None or regex == "" else _text(regex),
+        "regex": "(.*)" if regex is None or (crd and regex == "") else _text(regex),
         "target_label": str(rule.get("target_label") or rule.get("targetLabel") or ""),
         "replacement": "$1" if replacement is None else _text(replacement),
         "modulus": int(rule.get("modulus") or 0),
@@ -122,7 +125,7 @@ def _set(labels: dict[str, str], name: str, value: str) -> None:
 
 
 def describe(rule: Rule) -> str:
-    """A keep or drop rule in one phrase."""
+    """A keep or drop rule of a running configuration in one phrase."""
     plain = normalise(rule)
     source = plain["separator"].join(plain["source_labels"])
     if plain["action"] in ("dropequal", "keepequal"):

@@ -164,6 +164,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _argspec, _checks, _servers
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError, MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import format_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_collect import Collector
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_loop import Outcome, judge_until_final
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import Expectation
@@ -210,6 +211,12 @@ def _notes(params: dict, expectations: list[Expectation], outcome: Outcome, kube
     notes = []
     if not outcome.in_time:
         notes.append(f"The time of {params['timeout']} s ran out; what is told is the last observation.")
+    for server in outcome.snapshot.servers:
+        if server.reload_ok is False:
+            kept = format_time(server.config_time)
+            notes.append(
+                f"{server.name} could not load its newest configuration and keeps that of {kept}: read its log."
+            )
     if kube is not None and params["unscraped"]:
         found = uncovered(expectations, outcome.snapshot)
         if params["unscraped_probe"]:

@@ -117,7 +117,7 @@ def job_of(monitor: Object, index: int) -> Object:
         source = f"__meta_kubernetes_pod_container_port_{kind}"
         rules.append({"action": "keep", "source_labels": [source], "regex": endpoint["targetPort"]})
     rules.append({"action": "drop", "source_labels": ["__meta_kubernetes_pod_phase"], "regex": "(Failed|Succeeded)"})
-    rules += copy.deepcopy(endpoint.get("relabelings") or [])
+    rules += [normalise(rule, crd=True) for rule in endpoint.get("relabelings") or []]
     rules.append({"source_labels": ["__address__", "__tmp_hash"], "target_label": "__tmp_hash", "regex": "(.+);"})
     namespaces = (spec.get("namespaceSelector") or {}).get("matchNames") or [monitor["metadata"]["namespace"]]
     job = {
@@ -406,7 +406,7 @@ class World:
     def _steps(self, pool: str, labels: str) -> Any:
         if not self.server.steps:
             return []
-        rules = self.server.jobs[pool]["relabel_configs"]
+        rules = self.server.jobs[pool].get("relabel_configs") or []
         last = first_drop(rules, json.loads(labels))
         return [{"keep": last is None or i < last} for i in range(len(rules))]
 
