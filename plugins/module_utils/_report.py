@@ -86,9 +86,7 @@ def table(title: str, verdicts: t.Sequence[Verdict], width: int = 120) -> list[L
         )
         lines.append((row.rstrip(), _COLOURS[check["status"]]))
     for verdict in verdicts:
-        notes = [f"{verdict['name']}: {note}" for note in verdict["notes"]]
-        notes += [f"{verdict['name']}/{c['name']}: {note}" for c in verdict["checks"] for note in c.get("notes", [])]
-        for note in notes:
+        for note in _notes(verdict):
             lines.extend((line, None) for line in _wrap("note  ", note, width))
     red = red_checks(checks)
     if red:
@@ -101,6 +99,19 @@ def table(title: str, verdicts: t.Sequence[Verdict], width: int = 120) -> list[L
     lines.append(("", None))
     lines.append((count_line(checks), "red" if _checks.must_fail(checks) else "green"))
     return lines
+
+
+def _notes(verdict: Verdict) -> list[str]:
+    """The notes of a verdict and of its checks; one that several checks share is told once."""
+    shared: dict[str, list[str]] = {}
+    for check in verdict["checks"]:
+        for note in check.get("notes", []):
+            shared.setdefault(note, []).append(check["name"])
+    notes = [f"{verdict['name']}: {note}" for note in verdict["notes"]]
+    for note, names in shared.items():
+        where = f"/{names[0]}" if len(names) == 1 else f" ({len(names)} checks)"
+        notes.append(f"{verdict['name']}{where}: {note}")
+    return notes
 
 
 def count_line(checks: t.Sequence[_checks.Check]) -> str:

@@ -44,6 +44,16 @@ def test_the_table_tells_every_cause_and_keeps_the_command_whole():
     assert text.endswith("1 check: 1 FAILED")
 
 
+def test_a_note_that_checks_share_is_told_once():
+    checks = [_checks.ok(name, "1", "1", notes=["same", f"own of {name}"]) for name in ("a", "b")]
+    text = [line for line, _colour in _report.table("T", [{"name": "v", "checks": checks, "notes": []}])]
+    assert [line for line in text if line.startswith("note")] == [
+        "note  v (2 checks): same",
+        "note  v/a: own of a",
+        "note  v/b: own of b",
+    ]
+
+
 def test_all_green_says_so():
     lines = _report.table("T", [_report.collect("scrape", GOOD)])
     assert lines[-1] == ("1 check: 1 ok", "green")
