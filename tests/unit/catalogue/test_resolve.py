@@ -216,7 +216,7 @@ def test_the_exporter_of_postgresql(kit):
     assert found["name"] == "postgresql-exporter"
     assert found["image"] == "quay.io/prometheuscommunity/postgres-exporter:v0.17.1"
     assert found["env"] == [
-        {"name": "DATA_SOURCE_URI", "value": "pg.data-platform.svc:5432/a%20b%26c?sslmode=require"},
+        {"name": "DATA_SOURCE_URI", "value": "pg.data-platform.svc:5432/a%20b%26c?sslmode=require&connect_timeout=3"},
         {"name": "DATA_SOURCE_USER", "valueFrom": {"secretKeyRef": {"name": "s", "key": "username"}}},
         {"name": "DATA_SOURCE_PASS", "valueFrom": {"secretKeyRef": {"name": "s", "key": "pw"}}},
     ]
