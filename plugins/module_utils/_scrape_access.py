@@ -2,17 +2,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""May a ServiceAccount list and watch what service discovery needs? This module util is PRIVATE to the collection.
+"""Permissions: those of Prometheus for its service discovery, and those that this run lacks.
 
-Asked of the API server (SubjectAccessReview) where that is allowed; this is the answer for who may only read: the RBAC
-objects, evaluated as kubernetes pkg/registry/rbac/validation does. Other authorizers are not seen by it.
+This module util is PRIVATE to the collection. Whether a ServiceAccount may list and watch is asked of the API server
+(SubjectAccessReview) where that is allowed. This is the answer for who may only read: the RBAC objects, evaluated as
+kubernetes pkg/registry/rbac/validation does. Other authorizers are not seen by it.
 """
 
 from __future__ import annotations
 
+import re
+import shlex
 import typing as t
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import Object
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import fix
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import Finding, Object
 
 
 class Right(t.NamedTuple):
@@ -104,3 +109,28 @@ def _means(subjects: t.Sequence[Object], account: tuple[str, str]) -> bool:
         if kind == "User" and named == f"system:serviceaccount:{namespace}:{who}":
             return True
     return False
+
+
+def forbidden(exc: ApiError) -> Finding:
+    """A permission that is lacking, with the command that grants it where the API server says which it is."""
+    text = f"{exc} {exc.body}"
+    found = re.search(r'User "([^"]+)" cannot (\w+) resource "([^"]+)" in API group "([^"]*)"', text)
+    remedy = fix("Use an account that may read it; this is what this one may", "kubectl auth can-i --list")
+    if found:
+        user, verb, resource, group = found.groups()
+        parts = user.split(":")
+        account = parts[:2] == ["system", "serviceaccount"] and len(parts) == 4
+        who = f"--serviceaccount={parts[2]}:{parts[3]}" if account else f"--user={shlex.quote(user)}"
+        name = f"verify-{verb}-{resource.replace('/', '-')}"
+        remedy = fix(
+            f"Grant {user.rpartition(':')[2]} what the verdict needs",
+            f"kubectl create clusterrole {name} --verb={verb} --resource={_qualified(resource, group)} && "
+            f"kubectl create clusterrolebinding {name} --clusterrole={name} {who}",
+        )
+    return Finding("access_forbidden", str(exc), remedy, 0.0, certain=False)
+
+
+def _qualified(resource: str, group: str) -> str:
+    """C(pods/proxy), C(endpointslices.discovery.k8s.io): as kubectl wants a resource."""
+    plain, _slash, sub = resource.partition("/")
+    return plain + (f".{group}" if group else "") + (f"/{sub}" if sub else "")

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import datetime
 import email.utils
-import re
 import shlex
 import time
 import typing as t
@@ -113,7 +112,7 @@ class Collector:
     def _problem(self, exc: ApiError) -> Finding:
         """Why Prometheus could not be asked; it may come up any moment, unless it is a matter of permissions."""
         if isinstance(exc, ApiForbidden):
-            return forbidden(exc)
+            return _scrape_access.forbidden(exc)
         if self._place:
             command = kubectl(self._place[0], "get", "pods,endpointslices", "-o", "wide")
         else:
@@ -175,7 +174,7 @@ class Collector:
     def _refused(self, key: Key, exc: ApiError) -> Finding:
         """A fact that could not be read. It may be readable in the next round, unless permissions are lacking."""
         if isinstance(exc, ApiForbidden):
-            return forbidden(exc)
+            return _scrape_access.forbidden(exc)
         code = "server_unreachable" if isinstance(exc, ApiUnreachable) else "server_error"
         if key[0] in _ASKED_OF_PROMETHEUS:
             what = str(key[1]) if key[0] == "query" else f"{key[0]} of {key[1]}"
@@ -383,28 +382,3 @@ def _matrix(api: Api, expr: str) -> list[dict[str, t.Any]]:
         {"metric": item["metric"], "values": [(float(at), float(value)) for at, value in item["values"]]}
         for item in data["result"]
     ]
-
-
-def forbidden(exc: ApiError) -> Finding:
-    """A permission that is lacking, with the command that grants it where the API server says which it is."""
-    text = f"{exc} {exc.body}"
-    found = re.search(r'User "([^"]+)" cannot (\w+) resource "([^"]+)" in API group "([^"]*)"', text)
-    remedy = fix("Use an account that may read it; this is what this one may", "kubectl auth can-i --list")
-    if found:
-        user, verb, resource, group = found.groups()
-        parts = user.split(":")
-        account = parts[:2] == ["system", "serviceaccount"] and len(parts) == 4
-        who = f"--serviceaccount={parts[2]}:{parts[3]}" if account else f"--user={shlex.quote(user)}"
-        name = f"verify-{verb}-{resource.replace('/', '-')}"
-        remedy = fix(
-            f"Grant {user.rpartition(':')[2]} what the verdict needs",
-            f"kubectl create clusterrole {name} --verb={verb} --resource={_qualified(resource, group)} && "
-            f"kubectl create clusterrolebinding {name} --clusterrole={name} {who}",
-        )
-    return Finding("access_forbidden", str(exc), remedy, 0.0, certain=False)
-
-
-def _qualified(resource: str, group: str) -> str:
-    """C(pods/proxy), C(endpointslices.discovery.k8s.io): as kubectl wants a resource."""
-    plain, _slash, sub = resource.partition("/")
-    return plain + (f".{group}" if group else "") + (f"/{sub}" if sub else "")

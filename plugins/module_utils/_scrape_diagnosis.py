@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _checks,
     _scrape_counts,
+    _scrape_exporter,
     _scrape_health,
     _scrape_live,
     _scrape_monitor,
@@ -60,6 +61,8 @@ ORDER = (
     "not_scraped_yet",
 )  # fmt: skip
 _RANK = {code: rank for rank, code in enumerate(ORDER)}
+# What is wrong with targets that are there; with an exporter's, the cause may be what it exports.
+_OF_TARGETS = frozenset(ORDER[ORDER.index("pod_not_ready") : ORDER.index("too_few_samples") + 1])
 
 
 def diagnose(expectation: Expectation, snapshot: Snapshot, now: float, started: float) -> Judgement:
@@ -197,6 +200,8 @@ def _judge_view(
     findings += _wrong_job(expectation, subject, seen)
     if job:
         findings += _scrape_health.judge(expectation, job, seen, view, snapshot, now, started)
+    if any(finding.code in _OF_TARGETS for finding in findings):
+        findings += _scrape_exporter.judge_source(expectation, snapshot, now)
     if not findings and not subject.blocked:
         findings += _scrape_counts.judge_floor(expectation, seen)
     return findings, seen

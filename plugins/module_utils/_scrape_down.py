@@ -25,7 +25,6 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
     Expectation,
     Object,
     Target,
-    View,
     duration,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_pods import name_of
@@ -39,6 +38,7 @@ class _Case(t.NamedTuple):
     target: Target
     pod: Object | None
     monitor: Object | None
+    was_up: bool = False
 
     @property
     def index(self) -> int:
@@ -81,10 +81,13 @@ class _Case(t.NamedTuple):
 
 
 def down_fix(
-    code: str, expectation: Expectation, target: Target, pod: Object | None, monitor: Object | None, view: View
+    code: str, expectation: Expectation, target: Target, pod: Object | None, monitor: Object | None, was_up: bool
 ) -> str:
-    """What to do about a target's C(lastError), given its cause code."""
-    case = _Case(expectation, target, pod, monitor)
+    """What to do about a target's C(lastError), given its cause code.
+
+    :param was_up: whether it was up within the last minutes: then its configuration is right.
+    """
+    case = _Case(expectation, target, pod, monitor, was_up)
     handler = _HANDLERS.get(code)
     if handler is not None:
         return handler(case)
@@ -128,6 +131,8 @@ def _timeout(case: _Case) -> str:
                 "Packets do not arrive; look for a NetworkPolicy that keeps Prometheus out",
                 kubectl(namespace, "get", "networkpolicies"),
             )
+    if case.was_up:
+        return case.logs("It answered until lately and hangs now; read its log")
     limit = duration(case.target.get("scrapeTimeout"), 10.0)
     interval = duration(case.target.get("scrapeInterval"), 30.0)
     longer = int(max(2 * limit, 20))

@@ -13,7 +13,7 @@ import difflib
 import math
 import typing as t
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import entry_line, fix, kubectl
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import fix, kubectl
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_live import Seen, Trust, trust
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import (
     Expectation,
@@ -22,11 +22,9 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
     View,
     some,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_pods import is_ready, name_of
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_reach import without_endpoints
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_pods import name_of
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_services import (
     namespace_of,
-    selected_pods,
 )
 
 
@@ -149,8 +147,6 @@ def _health(
         bad = [sample for sample in found if not healthy(check, sample["value"])]
         if bad:
             text = some(f"{_where(sample)} has {number(sample['value'])}" for sample in bad)
-            upstream = _upstream(expectation, snapshot, now)
-            findings.extend(upstream)
             findings.append(
                 Finding(
                     "not_healthy",
@@ -160,38 +156,6 @@ def _health(
                 )
             )
     return findings
-
-
-def _upstream(expectation: Expectation, snapshot: Snapshot, now: float) -> list[Finding]:
-    """For an exporter: whether what it exports runs at all, when that is a Service of this cluster."""
-    host = str((expectation.exporter or {}).get("host") or "")
-    parts = host.split(":")[0].split(".")
-    if not snapshot.kubernetes or not host or (len(parts) > 2 and parts[2] != "svc"):
-        return []
-    namespace = parts[1] if len(parts) > 1 else next(iter(expectation.namespaces), "default")
-    objects = snapshot.fact("objects", namespace)
-    if not isinstance(objects, dict):
-        return []
-    service = next((s for s in objects["services"] if name_of(s) == parts[0] and namespace_of(s) == namespace), None)
-    if service is None:
-        there = some(sorted(name_of(s) for s in objects["services"]), 5)
-        return [
-            Finding(
-                "no_service_matches",
-                f"The exporter of {expectation.name} asks {host}, but namespace {namespace} has no Service {parts[0]}; "
-                f"there is {there or 'none'}.",
-                entry_line(expectation, "exporter", {**(expectation.exporter or {}), "host": host}, "correct the host"),
-                10.0,
-            )
-        ]
-    if not (service.get("spec") or {}).get("selector"):
-        return []
-    pods = selected_pods(service, objects["pods"])
-    if any(is_ready(pod) for pod in pods):
-        return []
-    return [
-        without_endpoints(f"Service {namespace}/{parts[0]}, which the exporter asks,", service, pods, snapshot, now)
-    ]
 
 
 def healthy(check: t.Mapping[str, t.Any], value: float) -> bool:

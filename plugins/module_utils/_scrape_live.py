@@ -158,7 +158,7 @@ def judge_down(
             Finding(
                 code,
                 _down_message(code, items, error, expectation),
-                down_fix(code, expectation, first.target, first.pod, monitor, view),
+                down_fix(code, expectation, first.target, first.pod, monitor, first.past.falls > 0),
                 *trust(confirmed, now, started),
             )
         )

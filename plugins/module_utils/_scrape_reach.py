@@ -13,11 +13,9 @@ import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import selector_text, selects
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import (
-    endpoint_line,
     entry_line,
     fix,
     kubectl,
-    restore,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import (
     ENDPOINTS_KEY,
@@ -28,29 +26,30 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
     Snapshot,
     some,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_monitor import drifted
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_pods import (
     name_of,
     trouble,
     trouble_fix,
     workload_without_pods,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_ports import (
+    Context,
+    Objects,
+    no_container_port,
+    no_port,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_services import (
     Address,
     addresses,
     by_uid,
-    container_ports,
     declares,
     differences,
-    full_match,
     labels_of,
     namespace_of,
     nearest,
     place,
     pod_addresses,
     pods_behind,
-    port_names,
-    ports_of,
     selected_pods,
     services_with_port,
     target_port,
@@ -67,14 +66,6 @@ class Reach(t.NamedTuple):
     addresses: list[list[Address]] | None
     findings: list[Finding]
     pods: dict[str, Object]
-
-
-class Objects(t.NamedTuple):
-    """Services, EndpointSlices and Pods of the namespaces a monitor looks at."""
-
-    services: list[Object]
-    slices: list[Object]
-    pods: list[Object]
 
 
 def namespaces_of(expectation: Expectation, item: Object | None, prometheus: Object | None) -> list[str]:
@@ -122,27 +113,11 @@ def examine(
     selector = (spec.get("selector") or {}) if item else expectation.selector
     endpoints = list(spec.get(ENDPOINTS_KEY[kind]) or []) if item else list(expectation.endpoints)
     where = "any namespace" if namespaces == ["*"] else f"namespace {', '.join(namespaces)}"
-    context = _Context(expectation, item, snapshot, selector, endpoints, where, objects, by_uid(objects.pods), now)
+    context = Context(expectation, item, snapshot, selector, endpoints, where, objects, by_uid(objects.pods), now)
     return _pod_monitor(context) if kind == "PodMonitor" else _service_monitor(context)
 
 
-class _Context(t.NamedTuple):
-    expectation: Expectation
-    item: Object | None
-    snapshot: Snapshot
-    selector: Object
-    endpoints: list[Object]
-    where: str
-    objects: Objects
-    pods: dict[str, Object]
-    now: float
-
-    def remedy(self, ours: str) -> str:
-        """The fix in the catalogue, unless somebody changed the live monitor: then the catalogue is right."""
-        return restore(self.expectation) if self.item and drifted(self.expectation, self.item) else ours
-
-
-def _service_monitor(c: _Context) -> Reach:
+def _service_monitor(c: Context) -> Reach:
     services = [service for service in c.objects.services if selects(c.selector, labels_of(service))]
     if not services:
         return Reach([[] for _ in c.endpoints], [_no_service(c)], c.pods)
@@ -157,38 +132,27 @@ def _service_monitor(c: _Context) -> Reach:
         # A port of the container can only be looked for where there are Pods.
         behind = [pod for service in services for pod in pods_behind(service, c.objects.slices, c.pods)]
         if not fitting and (target_port(endpoint) is None or behind):
-            findings.append(_no_port(c, index, endpoint, services, behind))
+            findings.append(no_port(c, index, endpoint, services, behind))
         else:
             findings.append(_no_endpoints(c, fitting or services))
     return Reach(reached, list(dict.fromkeys(findings)), c.pods)
 
 
-def _no_service(c: _Context) -> Finding:
+def _no_service(c: Context) -> Finding:
     name = c.expectation.name
     asked = selector_text(c.selector) or "anything"
-    near = nearest(c.selector, c.expectation.name, c.objects.services)
-    if near is None:
-        there = some(sorted(place(service) for service in c.objects.services), 5)
-        if c.expectation.exporter is not None:
-            return Finding(
-                "exporter_missing",
-                f"The exporter of {name} is not there: no Service in {c.where} has the labels {asked}.",
-                fix("Install the exporters of the catalogue", c.snapshot.rerun),
-            )
-        return Finding(
-            "no_service_matches",
-            f"No Service in {c.where} has the labels {asked}; there is {there or 'no Service at all'}.",
-            fix("Look which Service is meant", kubectl(None, "get", "services", "-A", "--show-labels")),
-        )
-    if (
-        c.expectation.exporter is not None
-        and not (c.selector.get("matchLabels") or {}).items() & labels_of(near).items()
-    ):
+    near = nearest(c.selector, name, c.objects.services)
+    alike = near is not None and bool((c.selector.get("matchLabels") or {}).items() & labels_of(near).items())
+    if c.expectation.exporter is not None and not alike:
         return Finding(
             "exporter_missing",
             f"The exporter of {name} is not there: no Service in {c.where} has the labels {asked}.",
             fix("Install the exporters of the catalogue", c.snapshot.rerun),
         )
+    if near is None:
+        there = some(sorted(place(service) for service in c.objects.services), 5)
+        message = f"No Service in {c.where} has the labels {asked}; there is {there or 'no Service at all'}."
+        return Finding("no_service_matches", message, _look(c, "services"))
     message = (
         f"No Service in {c.where} has the labels {asked}. The nearest is Service {place(near)}: "
         f"{'; '.join(differences(c.selector, labels_of(near)))}."
@@ -201,6 +165,14 @@ def _no_service(c: _Context) -> Finding:
         )
         return Finding("no_service_matches", message, remedy)
     return Finding("no_service_matches", message, entry_line(c.expectation, "selector", labels, "name that Service"))
+
+
+def _look(c: Context, what: str) -> str:
+    """Nothing is near: of the collection's own stack, which lives where the monitors do, it has to be installed."""
+    own = {(c.expectation.monitor or {}).get("namespace")}
+    if set(c.expectation.namespaces) == own:
+        return fix("It belongs to the monitoring stack; install it again", c.snapshot.rerun)
+    return fix(f"Look which {what} are meant", kubectl(None, "get", what, "-A", "--show-labels"))
 
 
 def _telling_labels(service: Object) -> dict[str, str]:
@@ -217,74 +189,7 @@ def _telling_labels(service: Object) -> dict[str, str]:
     return dict(sorted(own.items())[:2])
 
 
-def _no_port(c: _Context, index: int, endpoint: Object, services: list[Object], behind: list[Object]) -> Finding:
-    """The endpoint's port is on none of the selected Services, or on none of their Pods."""
-    wanted = target_port(endpoint)
-    which = some(place(service) for service in services)
-    if wanted is not None:
-        declared = sorted(
-            {f"{name} ({number})" if name else str(number) for pod in behind for name, number in container_ports(pod)}
-        )
-        message = (
-            f"No container behind Service {which} declares port {wanted}, so that targetPort {wanted} selects nothing; "
-            f"declared: {', '.join(declared) or 'none'}."
-        )
-        matching = next(
-            (p for s in services for p in ports_of(s) if str(wanted) in (str(p.get("port")), str(p.get("targetPort")))),
-            None,
-        )
-        if matching and matching.get("name"):
-            change: Object = {"port": matching["name"]}
-        else:
-            change = {"targetPort": _first_port(behind)}
-        code = "no_such_port"
-        return Finding(
-            code, message, c.remedy(endpoint_line(c.expectation, index, change, "name a port that is there", _DROP))
-        )
-    name = str(endpoint.get("port"))
-    there = "; ".join(f"{place(s)} has {', '.join(port_names(s)) or 'no port'}" for s in services[:3])
-    numbered = [p for s in services for p in ports_of(s) if name in (str(p.get("port")), str(p.get("targetPort")))]
-    if name.isdigit():
-        message = (
-            f'The endpoint\'s port is "{name}", a number in quotes: port takes the NAME of a Service port, and none is '
-            f"called {name}. {there}."
-        )
-        if numbered and numbered[0].get("name"):
-            change = {"port": numbered[0]["name"]}
-        elif any(declares(pod, int(name)) for pod in behind):
-            change = {"targetPort": int(name)}
-        else:
-            change = _likely_port(services, behind)
-        line = endpoint_line(c.expectation, index, change, "give the name of the port", _DROP)
-        return Finding("port_is_number", message, c.remedy(line))
-    message = f"No selected Service has a port named {name}: {there}."
-    line = endpoint_line(c.expectation, index, _likely_port(services, behind), "name a port that is there", _DROP)
-    return Finding("no_such_port", message, c.remedy(line))
-
-
-_DROP = ("port", "targetPort")
-
-
-def _likely_port(services: list[Object], behind: list[Object]) -> Object:
-    """The port most likely meant: named as metrics ports are, else the only or first one with a name."""
-    named = [str(port["name"]) for service in services for port in ports_of(service) if port.get("name")]
-    for word in ("metrics", "prom", "monitor", "http", ""):
-        for name in named:
-            if word in name:
-                return {"port": name}
-    return {"targetPort": _first_port(behind) or next((p.get("port") for s in services for p in ports_of(s)), None)}
-
-
-def _first_port(pods: list[Object]) -> int | str | None:
-    ports = [(name, number) for pod in pods for name, number in container_ports(pod)]
-    for word in ("metrics", "prom", "http"):
-        for name, number in ports:
-            if word in name:
-                return name or number
-    return next((name or number for name, number in ports), None)
-
-
-def _no_endpoints(c: _Context, services: list[Object]) -> Finding:
+def _no_endpoints(c: Context, services: list[Object]) -> Finding:
     """The Services are right, but no Pod that runs stands behind them."""
     which = some(place(service) for service in services)
     kind = (services[0].get("spec") or {}).get("type")
@@ -332,14 +237,14 @@ def without_endpoints(what: str, service: Object, pods: list[Object], snapshot: 
     )
 
 
-def _pod_monitor(c: _Context) -> Reach:
+def _pod_monitor(c: Context) -> Reach:
     selected = [pod for pod in c.objects.pods if selects(c.selector, labels_of(pod))]
     asked = selector_text(c.selector) or "anything"
     if not selected:
         near = nearest(c.selector, c.expectation.name, c.objects.pods)
         message = f"No Pod in {c.where} has the labels {asked}."
         if near is None:
-            remedy = fix("Look which Pods are meant", kubectl(None, "get", "pods", "-A", "--show-labels"))
+            remedy = _look(c, "pods")
         else:
             message += f" The nearest is Pod {place(near)}: {'; '.join(differences(c.selector, labels_of(near)))}."
             remedy = entry_line(c.expectation, "selector", _telling_labels(near), "name these Pods")
@@ -352,7 +257,7 @@ def _pod_monitor(c: _Context) -> Reach:
         if found:
             continue
         if wanted and not any(declares(pod, wanted) for pod in selected):
-            findings.append(_no_container_port(c, index, wanted, selected))
+            findings.append(no_container_port(c, index, wanted, selected))
             continue
         bad = [(pod, why) for pod, why in ((pod, trouble(pod, c.now)) for pod in selected) if why]
         if bad:
@@ -361,15 +266,3 @@ def _pod_monitor(c: _Context) -> Reach:
                 Finding("no_ready_endpoints", f"No selected Pod runs: {text}.", trouble_fix(*bad[0]), FOREVER)
             )
     return Reach(reached, findings, c.pods)
-
-
-def _no_container_port(c: _Context, index: int, wanted: t.Any, selected: list[Object]) -> Finding:
-    declared = sorted(
-        {f"{name or '(unnamed)'} ({number})" for pod in selected for name, number in container_ports(pod)}
-    )
-    message = f"No container of the selected Pods declares port {wanted}; declared: {', '.join(declared) or 'none'}."
-    numbered = [name for pod in selected for name, number in container_ports(pod) if full_match(wanted, str(number))]
-    code = "port_is_number" if str(wanted).isdigit() and isinstance(wanted, str) else "no_such_port"
-    change: Object = {"port": numbered[0]} if numbered and numbered[0] else {"port": _first_port(selected)}
-    line = endpoint_line(c.expectation, index, change, "name a port that is there", (*_DROP, "portNumber"))
-    return Finding(code, message, c.remedy(line))

@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_exporter import source_pods
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import (
     Expectation,
     Object,
@@ -27,6 +28,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_po
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_services import (
     container_ports,
+    join,
     labels_of,
     namespace_of,
 )
@@ -77,18 +79,27 @@ def uncovered(expectations: t.Sequence[Expectation], snapshot: Snapshot) -> list
             labels = target.get("discoveredLabels") or {}
             covered.add(labels.get("__meta_kubernetes_pod_uid"))
             covered.add((labels.get("__meta_kubernetes_namespace"), labels.get("__meta_kubernetes_pod_name")))
+            covered.add(labels.get("__address__"))
+    sources = {uid_of(pod) for expectation in expectations for pod in source_pods(expectation, snapshot)}
     groups: dict[tuple[str, str], list[Object]] = {}
     if not snapshot.views:
         return []
     for namespace in dict.fromkeys(space for e in expectations for space in e.namespaces):
         known = snapshot.facts.get(("objects", namespace))
         for pod in known["pods"] if isinstance(known, dict) else []:
-            if not is_running(pod) or _of_job(pod) or uid_of(pod) in covered or (namespace, name_of(pod)) in covered:
+            if not is_running(pod) or _of_job(pod) or uid_of(pod) in sources or covered & _marks(pod):
                 continue
             groups.setdefault((namespace, owner_of(pod)), []).append(pod)
     found = [Group(namespace, owner, pods) for (namespace, owner), pods in sorted(groups.items())]
     # The ones with a sign that they want to be scraped first.
     return sorted(found, key=lambda group: "add an entry" not in group.text)[:_MOST_GROUPS]
+
+
+def _marks(pod: Object) -> set[t.Any]:
+    """By what a target would be told to be of this Pod: UID, name, or address (static Pods have no endpoint)."""
+    ip = str((pod.get("status") or {}).get("podIP") or "")
+    addresses = {join(ip, number) for _name, number in container_ports(pod)}
+    return {uid_of(pod), (namespace_of(pod), name_of(pod)), *addresses}
 
 
 def _owners(pod: Object) -> list[Object]:
@@ -103,6 +114,8 @@ def owner_of(pod: Object) -> str:
     """The workload of a Pod: of a ReplicaSet the Deployment's name."""
     for owner in _owners(pod):
         name = str(owner.get("name"))
+        if owner.get("kind") == "Node":
+            return name_of(pod).removesuffix(f"-{name}")
         if owner.get("kind") == "ReplicaSet":
             return name.removesuffix(f"-{labels_of(pod).get('pod-template-hash', '')}")
         return name

@@ -319,6 +319,14 @@ def test_no_service_at_all(world: World) -> None:
     red(world.judge(), "no_service_matches", "no Service at all")
 
 
+def test_a_part_of_the_stack_itself_is_installed_again(world: World) -> None:
+    world.services, world.server.targets = [], []
+    world.monitor["spec"]["namespaceSelector"] = {}
+    world.load()
+    world.server.targets = []
+    red(world.judge(namespaces=["monitoring"]), "no_service_matches", "ansible-playbook dataplatform.monitoring.day1")
+
+
 def test_exporter_missing(world: World) -> None:
     world.services, world.server.targets = [service("minio", http=9000)], []
     red(world.judge(exporter={"host": "postgresql.data.svc"}), "exporter_missing", "The exporter of trino is not there")

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiForbidden, ConfigError
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_access import Right, allows, needs
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_collect import forbidden
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_access import (
+    Right,
+    allows,
+    forbidden,
+    needs,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_config import parse_job, split_jobs
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import fix, fix_line, flow
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import Expectation, Server, View
@@ -28,7 +32,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_un
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.scrape.builders import NOW, World, endpoint_slice, pod, service, unready
+from tests.unit.scrape.builders import NOW, World, endpoint_slice, pod, service, target, unready
 
 # --- relabeling (cases after prometheus model/relabel/relabel_test.go's kinds of rules) ------------------------------
 
@@ -375,10 +379,14 @@ def test_pods_that_no_target_covers_are_notes() -> None:
     exporter = pod("kafka-exporter-1", "10.0.0.51", app="kafka-exporter", metrics=9308)
     job = pod("backup-1", "10.0.0.52", app="backup")
     job["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "backup"}]
-    world.pods += [worker, exporter, job]
-    world.judge()
+    database = service("postgresql", sql=5432)
+    exported = pod("postgresql-0", "10.0.0.53", app="postgresql", sql=5432)
+    static = pod("kube-apiserver-n1", "10.0.0.54", app="kube-apiserver", https=6443)
+    world.services.append(database)
+    world.pods += [worker, exporter, job, exported, static]
+    world.server.targets.append(target("https://10.0.0.54:6443/metrics", "apiserver", "apiserver"))
     snapshot = world.snapshot()
-    expectation = Expectation.parse(world.expectation, 0)
+    expectation = Expectation.parse({**world.expectation, "exporter": {"host": "postgresql.data.svc"}}, 0)
     snapshot.fact("objects", "data")
     world.fill(snapshot)
     texts = [group.text for group in uncovered([expectation], snapshot)]

@@ -332,6 +332,24 @@ def test_the_exporters_database_has_another_name(world: World) -> None:
     red(judgement, "no_service_matches", "has no Service postgres; there is minio, trino")
 
 
+@pytest.mark.parametrize(
+    "error", ["context deadline exceeded", "server returned HTTP status 500 Internal Server Error"]
+)
+def test_an_exporter_that_hangs_without_its_database(world: World, error: str) -> None:
+    database = service("postgresql", sql=5432)
+    world.services.append(database)
+    world.down(error)
+    judgement = world.judge(exporter={"host": "postgresql.data.svc", "port": 5432})
+    red(judgement, "no_ready_endpoints", "Service data/postgresql, which the exporter asks, has no Pod")
+    assert codes(judgement)[1].startswith("target_down_")
+
+
+def test_a_target_that_was_well_and_hangs_now_is_not_slow(world: World) -> None:
+    world.down("context deadline exceeded")
+    world.server.past["http://10.0.0.1:9000/metrics"] = samples(*[1] * 15, 0, 0)
+    red(world.judge(), "target_down_timeout", "It answered until lately", "kubectl -n data logs trino-0")
+
+
 def test_a_database_outside_the_cluster_is_not_looked_for(world: World) -> None:
     world.server.values[PG_UP] = [value(0.0, instance="a:1")]
     assert codes(world.judge(health=HEALTH, exporter={"host": "db.example.com"})) == ["not_healthy"]
