@@ -68,11 +68,19 @@ class LabKeeper:
         ).returncode == 0  # fmt: skip
 
     def command(self, word: str) -> None:
-        """Run `python -m lab <word>`, its progress in plain sight; raises CalledProcessError."""
+        """Run `python -m lab <word>`, its progress in plain sight; when it fails, so does what asked for it."""
         live = self.capture.global_and_fixture_disabled() if self.capture else contextlib.nullcontext()
-        with live:
+        command = [sys.executable, "-m", "lab", word]
+        said: list[str] = []
+        with live, subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
             print(flush=True)
-            subprocess.run([sys.executable, "-m", "lab", word], cwd=ROOT, stdin=subprocess.DEVNULL, check=True)
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                said.append(line)
+        if process.returncode != 0:
+            pytest.fail(f"lab {word} ended with {process.returncode}\n{''.join(said[-20:])}", pytrace=False)
 
     def leave_as_found(self) -> None:
         """Only a session that takes the lab down restores what it found; others leave it up for the next."""
