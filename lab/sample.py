@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sample platform in platform/, applied to the lab and waited for."""
+"""The sample platform in platform/ and the receivers in sinks/, applied to the lab and waited for."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -15,25 +16,34 @@ from .node import wait_for
 from .paths import LAB
 from .platform import secrets
 from .progress import Step, say, step
+from .sinks import receivers
 
-FOLDER = LAB / "platform"
+#: What to apply, and what makes the Secrets that its Pods need.
+PARTS = {"platform": secrets.ensure, "sinks": receivers.ensure}
 
-#: Seconds until every Pod of the platform must be ready.
+#: Seconds until every Pod of a part must be ready.
 DEADLINE = 300
 
 
 def apply() -> bool:
-    """`kubectl apply -k lab/platform` where it differs, then until its Pods are ready. True when anything changed."""
-    if not (FOLDER / "kustomization.yaml").exists():
-        say("no sample platform here (lab/platform): skipped")
+    """Every part, where it differs. True when anything changed."""
+    changed = [apply_part(name, ensure) for name, ensure in PARTS.items()]
+    return any(changed)
+
+
+def apply_part(name: str, ensure: Callable[[], list[str]]) -> bool:
+    """`kubectl apply -k lab/NAME` where it differs, then until its Pods are ready. True when anything changed."""
+    folder = LAB / name
+    if not (folder / "kustomization.yaml").exists():
+        say(f"no lab/{name} here: skipped")
         return False
-    made = secrets.ensure()
-    rendered = kubectl("kustomize", str(FOLDER), doing="rendering lab/platform")
-    output = kubectl("apply", "--filename", "-", doing="applying lab/platform", stdin=rendered)
+    made = ensure()
+    rendered = kubectl("kustomize", str(folder), doing=f"rendering lab/{name}")
+    output = kubectl("apply", "--filename", "-", doing=f"applying lab/{name}", stdin=rendered)
     changed = [line for line in output.splitlines() if not line.endswith("unchanged")]
     wanted = namespaces(rendered)
     if changed or unready(wanted):
-        with step("sample platform") as progress:
+        with step(f"lab/{name}") as progress:
             what = f"the Pods in {', '.join(sorted(wanted))} (`kubectl get pods -A` tells which)"
             wait_for(what, lambda: not unready(wanted, progress), DEADLINE)
             progress.result(f"{len(changed)} objects changed, ready")
@@ -41,7 +51,7 @@ def apply() -> bool:
 
 
 def namespaces(rendered: str) -> set[str]:
-    """The namespaces that the platform's objects are in."""
+    """The namespaces that rendered objects are in."""
     documents = (document for document in yaml.safe_load_all(rendered) if document)
     return {namespace for document in documents if (namespace := document["metadata"].get("namespace"))}
 

@@ -35,7 +35,7 @@ COPIES = {Name("monitoring", "postgresql-monitoring"): Name("data-platform", "po
 
 def ensure() -> list[str]:
     """Make the Secrets that are missing, and their namespaces; return their names. Existing ones stay as they are."""
-    wanted = missing(_read)
+    wanted = missing(read)
     if wanted:
         # as the kustomization applies them, so that it finds nothing changed
         namespaces = Path(__file__).with_name("namespaces.yaml")
@@ -66,7 +66,8 @@ def secret(name: Name, data: Data) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}
 
 
-def _read(name: Name) -> Data | None:
+def read(name: Name) -> Data | None:
+    """What a Secret holds, None when there is none."""
     text = kubectl(
         "get", "secret", name.name, f"--namespace={name.namespace}", "--ignore-not-found", "--output=json",
         doing=f"reading Secret {name.namespace}/{name.name}",
