@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""day1.yml announces in check mode what it then does, does it once, and teardown.yml takes it away again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab_fixture import Lab
+
+# Whoever makes objects on behalf of a play: applyset, the verdict modules and the report; and helm.
+OURS = ("dataplatform.monitoring", "helm")
+# Records of the plays themselves: a check run judges nothing, so it keeps none.
+RECORDS = {
+    "ConfigMap monitoring/dataplatform-monitoring-baseline",
+    "ConfigMap monitoring/dataplatform-monitoring-verdict",
+}
+VOLATILE = ("Event", "Lease", "Pod", "PodMetrics", "EndpointSlice", "Endpoints", "ReplicaSet", "ControllerRevision")
+RELEASES = {"monitoring/kube-prometheus-stack", "monitoring/loki", "monitoring/promtail"}
+
+
+class Play:
+    """A playbook's results as data."""
+
+    def __init__(self, lab: Lab, folder: Path, name: str, *options: str, check: bool = True) -> None:
+        done = lab.playbook(
+            name, "-e", f"monitoring_evidence_dir={folder}", *options, check=check,
+            ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_NOCOLOR="1",
+        )  # fmt: skip
+        self.returncode = done.returncode
+        text = done.stdout
+        # The report prints its table to the terminal too, before the document begins.
+        document = json.loads(text[text.index('{\n    "custom_stats"') :])
+        self.changed = document["stats"]["lab"]["changed"]
+        self.tasks: list[dict[str, Any]] = [
+            {"task": task["task"]["name"], **task["hosts"]["lab"]}
+            for play in document["plays"]
+            for task in play["tasks"]
+            if "lab" in task["hosts"]
+        ]
+
+    def _named(self, *keys: str) -> set[str]:
+        found: set[str] = set()
+        for task in self.tasks:
+            for key in keys:
+                found |= set(task.get(key) or [])
+                found |= set((task.get("objects") or {}).get(key) or [])
+        return found
+
+    @property
+    def created(self) -> set[str]:
+        return self._named("created")
+
+    @property
+    def touched(self) -> set[str]:
+        return self._named("updated", "changed") if self.changed else set()
+
+    @property
+    def removed(self) -> set[str]:
+        return self._named("removed")
+
+    @property
+    def releases(self) -> set[str]:
+        """Releases that are announced, by the head of their diff."""
+        heads = [str(diff["after_header"]) for task in self.tasks for diff in task.get("diff") or []]
+        return {head.split(" ")[1] for head in heads if head.startswith("Release ")}
+
+
+def label(item: dict[str, Any]) -> str:
+    metadata = item["metadata"]
+    where = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{item['kind']} {where}{metadata['name']}"
+
+
+def ours(lab: Lab) -> set[str]:
+    """Every object in the cluster that a play of ours wrote, whatever its kind; releases' own Secrets left out."""
+    kinds = lab.kubectl("api-resources", "--verbs=list", "-o", "name").stdout.split()
+    kinds = [kind for kind in kinds if kind.partition(".")[0] not in ("events", "componentstatuses")]
+    listed = lab.kubectl(
+        "get", ",".join(kinds), "-A", "-o", "json", "--show-managed-fields", "--ignore-not-found"
+    ).stdout
+    found = set()
+    for item in json.loads(listed)["items"] if listed.strip() else []:
+        managers = {entry.get("manager") for entry in item["metadata"].get("managedFields") or []}
+        if item["kind"] in VOLATILE or item.get("type") == "helm.sh/release.v1":
+            continue
+        if managers & set(OURS):
+            found.add(label(item))
+    return found - RECORDS
+
+
+def releases(lab: Lab) -> set[str]:
+    listed = json.loads(lab.kubectl("get", "secret", "-A", "-l", "owner=helm", "-o", "json").stdout)["items"]
+    return {f"{item['metadata']['namespace']}/{item['metadata']['labels']['name']}" for item in listed}
+
+
+@pytest.fixture(scope="module")
+def bare(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab with its platform and nothing of ours: what a play kept on purpose is removed by name."""
+    folder = tmp_path_factory.mktemp("bare")
+    claims = json.loads(lab.kubectl("-n", "monitoring", "get", "pvc", "-o", "json").stdout)["items"]
+    named = [f"PersistentVolumeClaim/monitoring/{claim['metadata']['name']}" for claim in claims]
+    named += [
+        "Secret/monitoring/alertmanager-kube-prometheus-stack-alertmanager",
+        "Secret/monitoring/kube-prometheus-stack-grafana-admin",
+    ]
+    Play(lab, folder, "teardown", "-e", "teardown_confirm=lab", "-e", json.dumps({"teardown_remove": named}))
+    crds = lab.kubectl("get", "crd", "-o", "name").stdout.split()
+    coreos = [name for name in crds if name.endswith(".monitoring.coreos.com")]
+    if coreos:
+        lab.kubectl("delete", *coreos, "--timeout=60s")
+    lab.kubectl("-n", "monitoring", "delete", "configmap", "dataplatform-monitoring-prometheus-operator-crds",
+                "--ignore-not-found")  # fmt: skip
+    _free_volumes(lab)
+    yield lab
+    Play(lab, folder, "day1")
+
+
+def _free_volumes(lab: Lab) -> None:
+    """Volumes whose claim is gone may be claimed again: nobody's data is on them but this lab's."""
+    for volume in json.loads(lab.kubectl("get", "pv", "-o", "json").stdout)["items"]:
+        if volume["status"].get("phase") == "Released":
+            lab.kubectl("patch", "pv", volume["metadata"]["name"], "--type=merge", "-p", '{"spec":{"claimRef":null}}')
+
+
+def test_a_check_run_announces_exactly_what_the_next_run_creates(bare: Lab, tmp_path: Path) -> None:
+    before = ours(bare)
+    announced = Play(bare, tmp_path, "day1", "--check", "--diff")
+    assert ours(bare) == before, "a check run changed something"
+    assert announced.releases == RELEASES
+    Play(bare, tmp_path, "day1")
+    assert releases(bare) == RELEASES
+    assert ours(bare) - before == announced.created
+    assert before - ours(bare) == announced.removed
+
+    # Finished: nothing is announced, and nothing done.
+    again = Play(bare, tmp_path, "day1", "--check", "--diff")
+    assert (again.changed, again.created, again.touched, again.removed) == (0, set(), set(), set())
+    assert Play(bare, tmp_path, "day1").changed == 0
+
+    # One value changed: exactly that.
+    changed = Play(bare, tmp_path, "day1", "--check", "--diff", "-e", "prometheus_operator_prometheus_retention=29d")
+    assert changed.touched == {"Prometheus monitoring/kube-prometheus-stack-prometheus"}
+    assert changed.created == changed.removed == set()
+    assert changed.changed == 1
+
+
+def test_what_was_edited_by_hand_is_put_back(lab: Lab, tmp_path: Path) -> None:
+    name = "kube-prometheus-stack-prometheus"
+    patch = '{"spec":{"paused":true,"ruleSelector":{"matchLabels":{"by":"hand"}}}}'
+    lab.kubectl("-n", "monitoring", "patch", "prometheus", name, "--type=merge", "-p", patch)
+    lab.kubectl("-n", "monitoring", "delete", "service", f"{name}")
+    found = Play(lab, tmp_path, "day1", "--check", "--diff")
+    (task,) = [task for task in found.tasks if task.get("drift")]
+    assert task["drift"] == {
+        f"Prometheus monitoring/{name}": ["spec.ruleSelector", "spec.paused"],
+        f"Service monitoring/{name}": ["(absent)"],
+    }
+    assert Play(lab, tmp_path, "day1").changed == 1
+    spec = json.loads(lab.kubectl("-n", "monitoring", "get", "prometheus", name, "-o", "json").stdout)["spec"]
+    assert spec["ruleSelector"] == {}
+    assert "paused" not in spec
+    assert Play(lab, tmp_path, "day1", "--check").changed == 0
+
+
+def test_verify_needs_no_more_than_the_verifier_may(lab: Lab, tmp_path: Path) -> None:
+    token = lab.kubectl("-n", "monitoring", "create", "token", "dataplatform-monitoring-verifier").stdout.strip()
+    config = json.loads(lab.kubectl("config", "view", "--raw", "-o", "json").stdout)
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    path = tmp_path / "kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(config))
+    before = ours(lab)
+    verdict = Play(lab, tmp_path, "verify", "-e", f"monitoring_kubeconfig={path}", check=False)
+    assert verdict.returncode == 0
+    assert verdict.changed == 0
+    assert ours(lab) == before
