@@ -32,8 +32,9 @@ except ImportError:
 # Apart from it: the options are the same whether or not the client library is installed.
 try:
     import urllib3
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
-    from kubernetes.client import rest as k8s_rest
+    from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as k8s_core
+    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.dynamic import DynamicClient
     from kubernetes.dynamic.exceptions import DynamicApiError
 
     HAS_KUBERNETES = True
@@ -62,15 +63,13 @@ class Kube:
             )
         auth = {key: params[key] for key in AUTH_ARG_SPEC if params.get(key) is not None}
         try:
-            self._client = get_api_client(**auth)
+            configuration, self._client = _connect(auth)
         except Exception as exc:  # every client library error means the same here: nobody can authenticate
             raise ConfigError(
                 f"No connection to a Kubernetes cluster: {exc}. Set kubeconfig (or K8S_AUTH_KUBECONFIG) and context."
             ) from exc
-        self._client.configuration.retries = False
-        self._client.client.client.rest_client = k8s_rest.RESTClientObject(self._client.configuration)
         self._timeout = timeout
-        self.host: str = self._client.configuration.host
+        self.host: str = configuration.host
 
     def raw(
         self,
@@ -95,9 +94,11 @@ class Kube:
         }
         if content_type:
             options["content_type"] = content_type
-            body = body if isinstance(body, (str, bytes)) else json.dumps(body)
+            # What is called JSON is encoded by the client; anything else must be text when it gets there.
+            if "json" not in content_type and not isinstance(body, (str, bytes)):
+                body = json.dumps(body)
         try:
-            answer = self._client.client.request(method, path, body=body, **options)
+            answer = self._client.request(method, path, body=body, **options)
             return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, _bytes(answer.data))
         except DynamicApiError as exc:
             sent = {str(k).lower(): str(v) for k, v in dict(exc.headers or {}).items()}
@@ -174,6 +175,23 @@ class Kube:
         segment = f"{scheme}:{name}:{port}" if scheme == "https" or kind == "services" else f"{name}:{port}"
         path = f"/api/v1/namespaces/{namespace}/{kind}/{segment}/proxy"
         return ProxyApi(self, path + prefix.rstrip("/"), f"{kind.removesuffix('s')} {namespace}/{name}")
+
+
+def _connect(auth: dict[str, t.Any]) -> tuple[t.Any, t.Any]:
+    """A client with kubernetes.core's authentication, without its discovery.
+
+    That discovery asks for the server's version without a timeout, which a silent server never answers, and keeps a
+    file below /tmp. Only paths are asked for here, so nothing is discovered.
+    """
+    # What an earlier connection of this process loaded must not leak into this one.
+    Configuration.set_default(None)
+    configuration = k8s_core._create_configuration(k8s_core._create_auth_spec(**auth))
+    # urllib3's default retries would multiply every timeout.
+    configuration.retries = False
+    api = ApiClient(configuration)
+    for name, value in k8s_core._create_headers(**auth).items():
+        k8s_core._set_header(api, name, value)
+    return configuration, DynamicClient(api, discoverer=lambda *_unused: None)
 
 
 class ProxyApi(Api):
