@@ -24,6 +24,7 @@ def _refusals(settings: t.Any) -> list[str]:
 
 
 _ROLES: dict[str, t.Callable[[t.Any], list[str]]] = {
+    "alertmanager": _preflight.alertmanager,
     "exporters": _preflight.exporters,
     "loki": _preflight_loki.refuse,
     "prometheus_operator": _preflight_stack.refuse,

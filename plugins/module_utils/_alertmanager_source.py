@@ -28,11 +28,12 @@ GENERATED_KEY = "alertmanager.yaml.gz"
 
 
 class Loaded(t.NamedTuple):
-    """A configuration and where it comes from. C(exact) is False for a server's own status."""
+    """A configuration and where it comes from. C(exact) is False for a server's own status; C(text) if it is known."""
 
     config: dict[str, t.Any]
     origin: str
     exact: bool
+    text: str = ""
 
 
 def find_alertmanager(kube: Kube, namespace: str, name: str | None) -> str:
@@ -71,7 +72,15 @@ def from_secret(kube: Kube, namespace: str, alertmanager: str) -> Loaded | None:
         text = gzip.decompress(base64.b64decode(packed)).decode("utf-8")
     except (binascii.Error, OSError, EOFError, zlib.error, UnicodeDecodeError) as exc:
         raise ConfigError(f"Secret {namespace}/{name}, key {GENERATED_KEY}, cannot be unpacked: {exc}") from exc
-    return Loaded(_alertmanager_yaml.load(text), f"Secret {namespace}/{name}", True)
+    return Loaded(_alertmanager_yaml.load(text), f"Secret {namespace}/{name}", True, text)
+
+
+def reconciled(kube: Kube, namespace: str, alertmanager: str) -> tuple[dict[str, t.Any] | None, int | None]:
+    """The condition C(Reconciled) of an Alertmanager object, and how many replicas it asks for."""
+    found = kube.get(f"{_GROUP}/namespaces/{namespace}/alertmanagers/{alertmanager}") or {}
+    conditions = (found.get("status") or {}).get("conditions") or []
+    condition = next((item for item in conditions if item.get("type") == "Reconciled"), None)
+    return condition, (found.get("spec") or {}).get("replicas")
 
 
 def from_status(api: Api) -> Loaded:

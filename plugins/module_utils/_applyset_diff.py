@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import typing as t
 
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _alertmanager_text
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_objects import Object
 
 try:
@@ -18,6 +21,8 @@ except ImportError:  # pragma: no cover - ansible-core itself needs it on the co
 
 FIELD_MANAGER = "dataplatform.monitoring"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# On a Secret that we write: keys, joined by commas, whose text may be shown. Credentials in it are hidden all the same.
+READABLE = "dataplatform.monitoring/readable-keys"
 MASK = "<masked>"
 MASK_CHANGED = "<masked, changed>"
 MASK_NEW = "<masked, new>"
@@ -98,7 +103,25 @@ def mask(before: Object | None, after: Object | None) -> tuple[Object | None, Ob
                 key: MASK if old.get(key) == value else MASK_CHANGED if key in old else MASK_NEW if before else MASK
                 for key, value in new.items()
             }
+        # What is applied says what may be shown; a Secret that only lies in the cluster has no say.
+        notes = ((after or {}).get("metadata") or {}).get("annotations") or {}
+        for key in str(notes.get(READABLE) or "").split(","):
+            for state, values in ((left, old), (right, new)):
+                text = _readable(key, values.get(key), field) if state and key in values else None
+                if text is not None:
+                    state[field][key] = text
     return left, right
+
+
+def _readable(key: str, value: str, field: str) -> str | None:
+    """The text of one key, without credentials, or None where it is not known what would have to be hidden."""
+    try:
+        text = value if field == "stringData" else base64.b64decode(value, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    if key.endswith(".tmpl"):
+        return text
+    return _alertmanager_text.shown(text) if key == "alertmanager.yaml" else None
 
 
 def changed_paths(before: t.Any, after: t.Any, path: str = "") -> list[tuple[str, t.Any, t.Any]]:

@@ -156,7 +156,8 @@ def foreign(live: Object, identity: str, resource_manager: str) -> Problem | Non
     other = labels.get(PART_OF_LABEL)
     if other == identity:
         return None
-    if not other and labels.get(MANAGED_BY_LABEL) == MANAGED_BY:
+    # What another set of ours only ever creates waits for the set that fills it.
+    if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and (not other or CREATE_ONLY in notes):
         return None
     key = key_of(live)
     see = kubectl("get", key) + " -o yaml --show-managed-fields"

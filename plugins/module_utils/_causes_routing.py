@@ -108,4 +108,69 @@ CAUSES: dict[str, Cause] = {
         "A synthetic alert was routed by the running server, and its answer is not what its configuration says. "
         "Either it has not loaded that configuration, or this verdict is wrong: please report it.",
     ),
+    "literal_credential": Cause(
+        "routing",
+        "A credential stands in the configuration itself",
+        "Whoever reads the configuration, a backup of it or a diff then has the credential. Every integration can read "
+        "it from a file instead, which the operator mounts from the Secret of the receivers.",
+    ),
+    "service_key_used": Cause(
+        "routing",
+        "PagerDuty by service_key",
+        "service_key speaks the older Events API v1 with an integration of type Prometheus. A key of the other type is "
+        "refused by PagerDuty only when the first alert is sent.",
+    ),
+    "deprecated_match": Cause(
+        "routing",
+        "match and match_re instead of matchers",
+        "Both still work and are announced to go. matchers say the same, with the operators != and !~ besides.",
+    ),
+    "secret_not_read": Cause(
+        "routing",
+        "The operator reads another Secret",
+        "The operator reads the Secret alertmanager-<name of the Alertmanager>, or the one in spec.configSecret, and "
+        "there the key alertmanager.yaml. Without it, it runs a receiver that tells nobody, and reports no error.",
+    ),
+    "secret_not_mounted": Cause(
+        "routing",
+        "The Secret with the receivers' credentials is not mounted",
+        "Credentials are files below /etc/alertmanager/secrets. Without the Secret in spec.secrets of the Alertmanager "
+        "they are not there, and each notification fails.",
+    ),
+    "credential_missing": Cause(
+        "routing",
+        "A credential that a receiver needs is not in the Secret",
+        "The configuration names a file that does not exist. It loads all the same, and each notification fails.",
+    ),
+    "template_label_empty": Cause(
+        "routing",
+        "A text uses a label that is always empty",
+        "GroupLabels has the labels of group_by and no others. CommonLabels has every label that all alerts of the "
+        "group share.",
+    ),
+    "critical_not_mailed": Cause(
+        "routing",
+        "What is critical never reaches the mailbox",
+        "The receiver of the first route gets only what none of its children takes, continue or not. A last child "
+        "without matchers is needed for e-mail that gets everything.",
+    ),
+    "operator_refuses_configuration": Cause(
+        "routing",
+        "The operator refuses the configuration",
+        "The operator reads the Secret more strictly than Alertmanager itself. It keeps the old configuration running "
+        "and says why in the condition Reconciled of the Alertmanager object.",
+    ),
+    "configuration_not_generated": Cause(
+        "routing",
+        "The operator has not generated what was written",
+        "The generated Secret is not what the written one says, apart from what AlertmanagerConfig objects add. Either "
+        "the operator has not taken it up, or it reads another Secret, or it dropped a field that the version of "
+        "Alertmanager does not know.",
+    ),
+    "replicas_apart": Cause(
+        "routing",
+        "The replicas do not form one cluster",
+        "Replicas that do not see each other do not share silences and what was sent already: each notifies on its own. "
+        "They talk on port 9094, by TCP and UDP.",
+    ),
 }

@@ -228,6 +228,16 @@ def exporters(settings: Values) -> list[str]:
     return faults
 
 
+def alertmanager(settings: Values) -> list[str]:
+    """Every reason why role alertmanager does not start.
+
+    :param settings: C({given, known, cluster, causes}); the causes are those of C(_alertmanager_plan).
+    """
+    faults = unknown_variables(settings.get("given") or [], settings.get("known") or [])
+    faults += permissions((settings.get("cluster") or {}).get("permissions"))
+    return faults + [f"{item['code']}: {item['message']} Fix: {item['fix']}" for item in settings.get("causes") or []]
+
+
 def common(settings: Values) -> list[str]:
     """What holds for every role that installs a chart.
 

@@ -38,6 +38,12 @@ options:
   config_file:
     description: A file on the controller with a configuration to judge instead of the live one.
     type: path
+  wanted:
+    description:
+      - The configuration that was written, as a mapping or as its text.
+      - The verdict then waits, up to O(timeout), until the operator has generated it and every replica has loaded it.
+        What AlertmanagerConfig objects add is left out of the comparison, and told.
+    type: raw
   alertmanager:
     description:
       - Name of the Alertmanager object in O(namespace).
@@ -115,7 +121,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: One for each expectation in the same order, then C(tree) and C(replicas) where they apply.
+  description: One for each expectation in the same order, then C(tree), C(generated), C(replicas) and C(cluster) where
+    they apply.
   returned: always
   type: list
   elements: dict
@@ -150,12 +157,14 @@ origin:
 """
 
 import datetime
+import time
 import typing as t
 import uuid
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
+    _alertmanager_loaded,
     _alertmanager_source,
     _alertmanager_yaml,
     _checks,
@@ -171,13 +180,16 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import (
-    ApiError,
     ConfigError,
     MonitoringError,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._matchers import UnsupportedPattern
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
+
+POLL_SECONDS = 2.0
+# So long a refusal may still be about what was written before.
+REFUSAL_SECONDS = 15.0
 
 
 def given_config(params: dict[str, t.Any]) -> _alertmanager_source.Loaded | None:
@@ -190,39 +202,37 @@ def given_config(params: dict[str, t.Any]) -> _alertmanager_source.Loaded | None
         return _alertmanager_source.Loaded(_alertmanager_yaml.load(text), params["config_file"], True)
     if params["config"] is None:
         return None
-    config = params["config"]
-    loaded = config if isinstance(config, dict) else _alertmanager_yaml.load(str(config))
-    return _alertmanager_source.Loaded(loaded, "config", True)
+    return _alertmanager_source.Loaded(mapping(params["config"]), "config", True)
 
 
-def replica_check(wanted: _alertmanager_source.Loaded, apis: t.Sequence[Api]) -> _checks.Check:
-    """Whether every replica runs the wanted configuration."""
-    expected = f"{len(apis)} of {len(apis)} replicas run {wanted.origin}"
-    causes = []
-    for api in apis:
-        try:
-            found = _alertmanager_source.differences(wanted, _alertmanager_source.from_status(api))
-        except ApiError as exc:
-            causes.append(
-                cause(
-                    "server_unreachable",
-                    str(exc),
-                    f"look at it: kubectl get {api.label.replace('pod ', 'pod -A | grep ')}",
-                )
-            )
-            continue
-        if found:
-            causes.append(
-                cause(
-                    "configuration_not_loaded",
-                    f"{api.label} runs something else: {'; '.join(found[:3])}.",
-                    "read why: kubectl get alertmanager -A -o jsonpath='{.items[*].status.conditions}'",
-                )
-            )
-    observed = f"{len(apis) - len(causes)} of {len(apis)}"
-    if not causes:
-        return _checks.ok("replicas", expected, observed)
-    return _checks.failed("replicas", expected, observed, causes)
+def mapping(config: t.Any) -> dict[str, t.Any]:
+    """A configuration that is given as a mapping or as its text."""
+    return config if isinstance(config, dict) else _alertmanager_yaml.load(str(config))
+
+
+def prove(
+    kube: Kube, apis: t.Sequence[Api], params: dict[str, t.Any], wanted: dict[str, t.Any]
+) -> tuple[_alertmanager_source.Loaded, list[str], list[_checks.Check]]:
+    """Wait until the wanted configuration is generated and loaded everywhere, nothing can change, or time is up.
+
+    The operator acts within seconds, the volume of a Pod follows within two minutes.
+    """
+    start = time.monotonic()
+    while True:
+        loaded, notes = _alertmanager_source.live(kube, apis, params)
+        name = _alertmanager_source.find_alertmanager(kube, params["namespace"], params["alertmanager"])
+        condition, replicas_wanted = _alertmanager_source.reconciled(kube, params["namespace"], name)
+        checks = [
+            _alertmanager_loaded.generated_check(wanted, loaded, condition),
+            _alertmanager_loaded.replica_check(loaded, apis),
+        ]
+        cluster = _alertmanager_loaded.cluster_check(apis, replicas_wanted)
+        checks += [cluster] if cluster else []
+        waited = time.monotonic() - start
+        refused = _alertmanager_loaded.rejected(condition) and waited > REFUSAL_SECONDS
+        if not _checks.must_fail(checks) or refused or waited + POLL_SECONDS > params["timeout"]:
+            return loaded, [*notes, f"Looked for {waited:.0f} s whether it is loaded."], checks
+        time.sleep(POLL_SECONDS)
 
 
 def oracle_check(
@@ -270,12 +280,16 @@ def judge(module: AnsibleModule) -> None:
     now = datetime.datetime.now(datetime.UTC)
     notes: list[str] = []
     apis: list[Api] = []
+    proofs: list[_checks.Check] = []
     loaded = given_config(params)
     if loaded is None:
         kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
         place = {**params, "service": params["service"] or "alertmanager-operated"}
         apis = replicas(place, kube)
-        loaded, notes = _alertmanager_source.live(kube, apis, params)
+        if params["wanted"] is not None and kube is not None:
+            loaded, notes, proofs = prove(kube, apis, params, mapping(params["wanted"]))
+        else:
+            loaded, notes = _alertmanager_source.live(kube, apis, params)
     try:
         config = _routing_checks.Configuration.of(loaded.config, params["matcher_mode"], loaded.exact)
     except UnsupportedPattern as exc:
@@ -302,7 +316,11 @@ def judge(module: AnsibleModule) -> None:
         tree = _checks.failed("tree", expected, f"{len(causes)} faults", causes) if causes else None
         checks.append(tree or _checks.ok("tree", expected, "so it is"))
     if apis:
-        checks.append(replica_check(loaded, apis))
+        if not proofs:
+            proofs = [_alertmanager_loaded.replica_check(loaded, apis)]
+            cluster = _alertmanager_loaded.cluster_check(apis)
+            proofs += [cluster] if cluster else []
+        checks += proofs
         if params["oracle"] and not module.check_mode:
             check, not_asked = oracle_check(params["expectations"], config, apis[0])
             checks.append(check)
@@ -320,6 +338,7 @@ def main() -> None:
                 "expectations": {"type": "list", "elements": "dict", "required": True},
                 "config": {"type": "raw"},
                 "config_file": {"type": "path"},
+                "wanted": {"type": "raw"},
                 "alertmanager": {"type": "str"},
                 "matcher_mode": {"type": "str", "choices": ["fallback", "classic", "utf8"], "default": "fallback"},
                 "alerts": {"type": "list", "elements": "dict", "default": []},
@@ -327,7 +346,7 @@ def main() -> None:
                 "lint": {"type": "bool", "default": True},
             },
         ),
-        mutually_exclusive=[("config", "config_file")],
+        mutually_exclusive=[("config", "config_file", "wanted"), ("wanted", "url")],
         supports_check_mode=True,
     )
     try:

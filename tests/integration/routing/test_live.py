@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
+    _alertmanager_loaded,
     _alertmanager_source,
     _routing,
     _routing_oracle,
@@ -117,14 +118,14 @@ def test_what_a_server_loaded_is_what_was_wanted(alertmanager, sink):
 )
 def test_a_replica_with_another_configuration_is_told(alertmanager, sink, change, words):
     wanted = _alertmanager_source.Loaded(configuration(sink, **change), "Secret", True)
-    check = verify_alert_routing.replica_check(wanted, [DirectApi(alertmanager.url)])
+    check = _alertmanager_loaded.replica_check(wanted, [DirectApi(alertmanager.url)])
     assert check["status"] == "failed" and check["cause"]["code"] == "configuration_not_loaded"
     assert words in check["cause"]["message"]
 
 
 def test_a_replica_that_does_not_answer_is_told(sink):
     wanted = _alertmanager_source.Loaded(configuration(sink), "Secret", True)
-    check = verify_alert_routing.replica_check(wanted, [DirectApi(f"http://127.0.0.1:{free_port()}")])
+    check = _alertmanager_loaded.replica_check(wanted, [DirectApi(f"http://127.0.0.1:{free_port()}")])
     assert check["cause"]["code"] == "server_unreachable"
 
 
