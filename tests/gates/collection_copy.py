@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dataplatform-monitoring"
@@ -34,6 +37,12 @@ def tracked_files() -> list[Path]:
     return [Path(name) for name in sorted(set(listed)) if name and (ROOT / name).is_file()]
 
 
+def packed(name: Path, ignored: list[str]) -> bool:
+    """Whether `ansible-galaxy collection build` takes this file: none of the patterns matches it or a folder above it."""
+    paths = [path.as_posix() for path in (name, *name.parents) if path != Path()]
+    return not any(fnmatch.fnmatch(path, pattern) for path in paths for pattern in ignored)
+
+
 def copy_collection(parent: Path) -> Path:
     """Copy what users get to parent/ansible_collections/dataplatform/monitoring and return that folder.
 
@@ -42,11 +51,11 @@ def copy_collection(parent: Path) -> Path:
     """
     target = parent / "ansible_collections" / "dataplatform" / "monitoring"
     shutil.rmtree(target, ignore_errors=True)
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
     for name in tracked_files():
-        if name.parts[0] in ("lab", "tests") and name != Path("tests/config.yml"):
-            continue
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
+        if packed(name, ignored) or name == Path("tests/config.yml"):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
     # Its documentation fragments; ansible-test looks nowhere but beside the collection.
     needed = Path("ansible_collections") / "kubernetes" / "core"
     if not (parent / needed).exists():
