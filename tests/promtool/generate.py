@@ -3,8 +3,8 @@
 """Rule files and promtool's unit tests, from the cases that stand beside each alert in its pack or file.
 
 A case is `{at, series: {selector: values}, fires: labels or a list of them, value: text, interval}`. Without `fires`
-the alert must be silent. `fires` names the labels of the series; what the rule itself adds is added here. `value` is what
-the description prints for `$value`. Every annotation is compared to the letter, so a wrong label is an error.
+the alert must be silent. `fires` names the labels of the series; what the rule itself adds is added here. `value` is
+what the description prints for `$value`. Every annotation is compared to the letter, so a wrong label is an error.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _expected(rule: Mapping[str, Any], labels: dict[str, str], case: Mapping[str
     possible = _promql_reach.result_labels(_promql.parse(rule["expr"]))
     if "job" not in labels and (possible is None or "job" in possible):
         labels = {"job": JOB, **labels}
-    own = {name: text for name, text in rule["labels"].items()}
+    own = dict(rule["labels"])
     return {
         "exp_labels": {**labels, **own},
         "exp_annotations": {
