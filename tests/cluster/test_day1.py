@@ -47,9 +47,9 @@ class Play:
     def _named(self, *keys: str) -> set[str]:
         found: set[str] = set()
         for task in self.tasks:
-            for key in keys:
-                found |= set(task.get(key) or [])
-                found |= set((task.get("objects") or {}).get(key) or [])
+            for result in (task, task.get("objects") or {}):
+                # `changed` is also what every task says of itself.
+                found |= {name for key in keys if isinstance(result.get(key), list) for name in result[key]}
         return found
 
     @property
