@@ -28,18 +28,30 @@ REFUSALS = {
 BAD_LOGIN = "535 5.7.8 Authentication credentials invalid"
 
 
+class Server(SMTP):
+    """Asks for user and password in the words of every other server; clients wait for these."""
+
+    AuthLoginUsernameChallenge = "Username:"
+    AuthLoginPasswordChallenge = "Password:"
+
+
+class Listener(Controller):
+    def factory(self) -> SMTP:
+        return Server(self.handler, **self.SMTP_kwargs)
+
+
 class Mail:
     """The server; closed, it refuses connections."""
 
     def __init__(self, address: str, port: int, store: Store, user: str, password: str) -> None:
         self._address, self._port, self._store = address, port, store
         self._user, self._password = user, password
-        self._controller: Controller | None = None
+        self._controller: Listener | None = None
 
     def open(self) -> None:
         if self._controller is None:
             # Plain text on purpose: nothing leaves the lab. LOGIN is what Alertmanager takes without TLS.
-            self._controller = Controller(
+            self._controller = Listener(
                 self,
                 hostname=self._address,
                 port=self._port,
