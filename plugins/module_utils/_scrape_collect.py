@@ -237,7 +237,8 @@ class Collector:
         return self._each(snapshot, lambda api: _prometheus.query(api, expr))
 
     def _get_names(self, snapshot: Snapshot, job: str) -> t.Any:
-        params = [("match[]", f'{{job="{escape(job)}"}}')]
+        # Of the last minutes only: what was there before is what is missing now.
+        params = [("match[]", f'{{job="{escape(job)}"}}'), ("start", f"{self.now - 300:.0f}")]
         return self._each(snapshot, lambda api: api.get_json("/api/v1/label/__name__/values", params)["data"] or [])
 
     def _get_seen(self, snapshot: Snapshot, job: str) -> t.Any:
@@ -347,7 +348,7 @@ class Collector:
             },
         }
         path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        status, answer = self._kube.request("POST", path, body, content_type="application/json")
+        status, answer = self._kube.request("POST", path, body)
         if status in (401, 403):
             return None
         if status >= 400:

@@ -41,10 +41,16 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_re
     first_drop,
     normalise,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_services import Address, namespace_of
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_services import (
+    Address,
+    namespace_of,
+    place,
+)
 
 # Service discovery brings a change to the targets within 5 s (discovery manager) and a little.
 DISCOVERY_SECONDS = 15.0
+# By which the operator deals targets out to shards (pkg/prometheus/promcfg.go).
+_SHARDING = {"__tmp_hash", "__tmp_current_shard"}
 
 
 def judge_missing(
@@ -94,6 +100,12 @@ def _dropped(
         message = f"{which} is discovered and dropped by the relabeling of {pool}; which rule does it is not known."
         return Finding("dropped_by_relabeling", message, _look_at(monitor, expectation), DISCOVERY_SECONDS)
     rule = normalise(rules[number])
+    if set(rule["source_labels"]) & _SHARDING and monitor.prometheus is not None:
+        owner = monitor.prometheus
+        message = f"{which} belongs to another shard of Prometheus {place(owner)} than those that answered."
+        words = ("get", "pods", "-l", f"operator.prometheus.io/name={name_of(owner)}", "-o", "wide")
+        remedy = fix("See whether every shard runs", kubectl(namespace_of(owner), *words))
+        return Finding("dropped_by_relabeling", message, remedy, DISCOVERY_SECONDS)
     live = _endpoint(monitor, index).get("relabelings") or []
     mine = next((i for i, own in enumerate(live) if normalise(own, crd=True) == rule), None)
     if mine is None:

@@ -27,7 +27,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_se
 
 def _source(expectation: Expectation, snapshot: Snapshot) -> tuple[str, str] | None:
     """Namespace and name of the Service that the exporter asks; None when it is not one of this cluster."""
-    host = str((expectation.exporter or {}).get("host") or "").split(":")[0]
+    host = str((expectation.exporter or {}).get("host") or "").partition(":")[0]
     parts = host.split(".")
     if not snapshot.kubernetes or not host or (len(parts) > 2 and parts[2] != "svc"):
         return None

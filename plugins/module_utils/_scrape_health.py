@@ -45,10 +45,14 @@ def judge(
     if not up:
         return []
     wait = trust(up, now, started)
+    sick = _health(expectation, job, up, view, snapshot, wait)
+    if sick and expectation.exporter is not None:
+        # An exporter that cannot ask has nothing to tell: metrics that are missing then are no cause of their own.
+        return sick
     return [
         *_samples(expectation, job, up, view, snapshot, wait),
         *_metrics(expectation, job, up, view, snapshot, wait),
-        *_health(expectation, job, up, view, snapshot, wait, now),
+        *sick,
     ]
 
 
@@ -121,7 +125,7 @@ def _near(name: str, names: t.Sequence[str]) -> str | None:
 
 
 def _health(
-    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: Trust, now: float
+    expectation: Expectation, job: str, up: t.Sequence[Seen], view: View, snapshot: Snapshot, wait: Trust
 ) -> list[Finding]:
     findings = []
     for check in expectation.health:

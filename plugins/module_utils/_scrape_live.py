@@ -53,6 +53,10 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_po
     trouble_fix,
 )
 
+# After a reload the targets of before are still scraped until service discovery has spoken again: every five seconds
+# (prometheus discovery/manager.go, updatert).
+DISCOVERY_INTERVAL = 6.0
+
 
 class Seen(t.NamedTuple):
     """A target with what is known about it. C(pod) is None when it is not known or there is none."""
@@ -197,7 +201,8 @@ def judge_waiting(seen: t.Sequence[Seen], view: View, now: float) -> list[Findin
     if never:
         findings.append(_not_scraped(never, "was not scraped yet"))
     loaded = view.config_time
-    old = [item for item in seen if item.up and loaded is not None and (last_scrape(item.target) or 0.0) < loaded]
+    since = None if loaded is None else loaded + DISCOVERY_INTERVAL
+    old = [item for item in seen if item.up and since is not None and (last_scrape(item.target) or 0.0) < since]
     if old:
         findings.append(
             _not_scraped(old, f"was not scraped since the configuration of {format_time(loaded)} was loaded")

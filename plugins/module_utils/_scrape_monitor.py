@@ -260,7 +260,9 @@ def _why_not_loaded(code: str, what: str, item: Object, prometheus: Object, snap
                 '-p \'{"spec":{"paused":false}}\'',
             ),
         )
-    operator = _operator_finding(what, item, snapshot, now)
+    changed = [time for time in (changed_at(item), changed_at(prometheus)) if time is not None]
+    since = now - max(changed) if changed else 0.0
+    operator = _operator_finding(what, item, snapshot, now, since)
     if operator is not None:
         return operator
     fault = not_reconciled(prometheus)
@@ -284,8 +286,6 @@ def _why_not_loaded(code: str, what: str, item: Object, prometheus: Object, snap
             fix("Read what is wrong with it", kubectl(where[0], "logs", where[1], "-c", "prometheus", "--tail=50")),
             patience=30.0,
         )
-    changed = [time for time in (changed_at(item), changed_at(prometheus)) if time is not None]
-    since = now - max(changed) if changed else 0.0
     server = next((server for view in snapshot.views for server in view.servers), None)
     where = server.pod if server and server.pod else (namespace_of(prometheus), f"prometheus-{name_of(prometheus)}-0")
     return Finding(
@@ -300,7 +300,7 @@ def _why_not_loaded(code: str, what: str, item: Object, prometheus: Object, snap
     )
 
 
-def _operator_finding(what: str, item: Object, snapshot: Snapshot, now: float) -> Finding | None:
+def _operator_finding(what: str, item: Object, snapshot: Snapshot, now: float, since: float) -> Finding | None:
     state = snapshot.fact("operator")
     if not isinstance(state, dict):
         return None
@@ -310,6 +310,8 @@ def _operator_finding(what: str, item: Object, snapshot: Snapshot, now: float) -
             "operator_not_running",
             f"{what}, and no Deployment runs prometheus-operator in this cluster.",
             fix("Install the monitoring stack", snapshot.rerun),
+            # It may run elsewhere, and the change be on its way.
+            patience=0.0 if since > PROPAGATION_SECONDS else FOREVER,
         )
     ignored = operator_ignores(operator, namespace_of(item))
     if ignored is not None:

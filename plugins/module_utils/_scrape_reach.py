@@ -120,7 +120,7 @@ def examine(
 def _service_monitor(c: Context) -> Reach:
     services = [service for service in c.objects.services if selects(c.selector, labels_of(service))]
     if not services:
-        return Reach([[] for _ in c.endpoints], [_no_service(c)], c.pods)
+        return Reach([[]] * len(c.endpoints), [_no_service(c)], c.pods)
     findings: list[Finding] = []
     reached: list[list[Address]] = []
     for index, endpoint in enumerate(c.endpoints):
@@ -248,7 +248,7 @@ def _pod_monitor(c: Context) -> Reach:
         else:
             message += f" The nearest is Pod {place(near)}: {'; '.join(differences(c.selector, labels_of(near)))}."
             remedy = entry_line(c.expectation, "selector", _telling_labels(near), "name these Pods")
-        return Reach([[] for _ in c.endpoints], [Finding("no_pod_matches", message, remedy, 10.0)], c.pods)
+        return Reach([[]] * len(c.endpoints), [Finding("no_pod_matches", message, remedy, 10.0)], c.pods)
     reached, findings = [], []
     for index, endpoint in enumerate(c.endpoints):
         found = pod_addresses(endpoint, selected)

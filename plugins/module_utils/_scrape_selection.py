@@ -35,6 +35,7 @@ _SELECTOR_KEY = {
     "PodMonitor": "podMonitorSelector",
     "Probe": "probeSelector",
     "ScrapeConfig": "scrapeConfigSelector",
+    "PrometheusRule": "ruleSelector",
 }
 
 

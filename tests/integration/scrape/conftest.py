@@ -75,7 +75,7 @@ class PrometheusServer(Program):
 class Exporter:
     """An HTTP server on loopback that answers as it is told; `answer` may be changed while it runs."""
 
-    def __init__(self, context: ssl.SSLContext | None = None, **answer: Any) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None, address: str = "127.0.0.1", **answer: Any) -> None:
         outer = self
         self.answer: dict[str, Any] = {"status": 200, "type": "text/plain; version=0.0.4", "body": METRICS, **answer}
 
@@ -108,11 +108,11 @@ class Exporter:
             def handle_error(self, request: Any, client_address: Any) -> None:
                 """A broken connection is what some of these tests are about."""
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((address, 0), Handler)
         if context is not None:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_port
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{address}:{self.port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def job(self, name: str, **more: Any) -> dict[str, Any]:

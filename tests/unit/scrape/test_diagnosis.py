@@ -545,6 +545,16 @@ def test_dropped_by_a_rule_of_the_prometheus_object(world: World) -> None:
     red(world.judge(), "dropped_by_relabeling", "by rule 6 of serviceMonitor/monitoring/trino/0: keep")
 
 
+def test_a_target_of_a_shard_that_does_not_answer(world: World) -> None:
+    pool = world.server.targets[0]["scrapePool"]
+    world.server.jobs[pool]["relabel_configs"].append(
+        {"action": "keep", "source_labels": ["__tmp_hash"], "regex": "1", "separator": ";"}
+    )
+    world.server.dropped = {pool: [world.server.targets[0]["discoveredLabels"] | _meta()]}
+    world.server.targets = []
+    red(world.judge(), "dropped_by_relabeling", "another shard of Prometheus monitoring/main", "get pods -l")
+
+
 def test_one_of_three_is_not_green() -> None:
     """min_targets is only a floor; what must be there are the running Pods behind the Service."""
     world = World(3)

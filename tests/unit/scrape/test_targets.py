@@ -183,6 +183,12 @@ def test_up_under_the_configuration_of_before_is_unknown(world: World) -> None:
     red(world.judge(), "not_scraped_yet", "since the configuration", status="unknown")
 
 
+def test_targets_of_before_are_still_scraped_until_discovery_has_spoken(world: World) -> None:
+    world.server.config_time = NOW - 3
+    world.target["lastScrape"] = at(1)
+    red(world.judge(), "not_scraped_yet", "since the configuration", status="unknown")
+
+
 def test_up_once_is_not_up(world: World) -> None:
     world.server.past["http://10.0.0.1:9000/metrics"] = [(NOW - 10, 1.0)]
     red(world.judge(), "not_scraped_yet", "only once", status="unknown")
