@@ -38,7 +38,7 @@ def tracked_files() -> list[Path]:
 
 
 def packed(name: Path, ignored: list[str]) -> bool:
-    """Whether `ansible-galaxy collection build` takes this file: none of the patterns matches it or a folder above it."""
+    """Whether `ansible-galaxy collection build` takes this file: no pattern matches it or a folder above it."""
     paths = [path.as_posix() for path in (name, *name.parents) if path != Path()]
     return not any(fnmatch.fnmatch(path, pattern) for path in paths for pattern in ignored)
 
