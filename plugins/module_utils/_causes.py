@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _causes_access,
+    _causes_delivery,
     _causes_logs,
     _causes_routing,
     _causes_scrape,
@@ -24,6 +25,7 @@ _TABLES = (
     _causes_scrape.CAUSES,
     _causes_logs.CAUSES,
     _causes_routing.CAUSES,
+    _causes_delivery.CAUSES,
     _causes_workloads.CAUSES,
 )
 
