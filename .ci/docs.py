@@ -16,6 +16,7 @@ SUBJECTS = {
     "scrape": "Scrape targets (`verify_scrape_targets`)",
     "logs": "Logs (`verify_logs`)",
     "workloads": "Workloads (`verify_workloads`)",
+    "rules": "Rules (`verify_rules`)",
     "access": "Reaching the servers (all verdicts)",
 }
 

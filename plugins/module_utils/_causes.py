@@ -15,6 +15,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _causes_delivery,
     _causes_logs,
     _causes_routing,
+    _causes_rules,
     _causes_scrape,
     _causes_workloads,
 )
@@ -26,6 +27,7 @@ _TABLES = (
     _causes_logs.CAUSES,
     _causes_routing.CAUSES,
     _causes_delivery.CAUSES,
+    _causes_rules.CAUSES,
     _causes_workloads.CAUSES,
 )
 

@@ -6,7 +6,7 @@
 
 Two texts that mean the same are equal trees: white space, comments, quotes, the place of C(by), C(1h) or C(60m), and
 spelling of numbers do not count. Parentheses do not either, because the tree itself keeps what belongs together.
-Source of the grammar: Prometheus, promql/parser/generated_parser.y and lex.go, docs/querying/basics.md and operators.md.
+Source of the grammar: Prometheus, promql/parser/generated_parser.y and lex.go, docs/querying/basics.md, operators.md.
 """
 
 from __future__ import annotations
@@ -24,144 +24,72 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql_to
     tokenise,
     unquote,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql_tree import (
+    Aggregate,
+    Binary,
+    Call,
+    Matcher,
+    Negative,
+    Node,
+    Number,
+    Selector,
+    Subquery,
+    Text,
+    children,
+    selectors,
+    walk,
+)
 
 __all__ = [
     "Aggregate",
     "Binary",
     "Call",
     "Matcher",
+    "Negative",
     "Node",
     "Number",
     "PromqlError",
     "Selector",
     "Subquery",
     "Text",
+    "children",
     "parse",
+    "same",
     "selectors",
     "walk",
 ]
 
 AGGREGATORS = frozenset(
-    ("sum avg min max count group stddev stdvar count_values topk bottomk quantile limitk limit_ratio").split()
+    {
+        "avg",
+        "bottomk",
+        "count",
+        "count_values",
+        "group",
+        "limit_ratio",
+        "limitk",
+        "max",
+        "min",
+        "quantile",
+        "stddev",
+        "stdvar",
+        "sum",
+        "topk",
+    }
 )
-# Weakest first; ^ binds to the right, everything else to the left.
-_PRECEDENCE = (
+# Weakest first; ^ binds to the right and stands above all of them, everything else binds to the left.
+_LEVELS = (
     ("or",),
     ("and", "unless"),
     ("==", "!=", "<=", "<", ">=", ">"),
     ("+", "-"),
     ("*", "/", "%", "atan2"),
 )
-_COMPARISONS = frozenset(_PRECEDENCE[2])
-# Deeper than any expression that somebody wrote; keeps a hostile one from exhausting the stack.
-_MAX_DEPTH = 200
-
-
-@dataclasses.dataclass(frozen=True)
-class Matcher:
-    """One condition in braces; a metric's name is the label C(__name__)."""
-
-    name: str
-    op: str
-    value: str
-
-    def __str__(self) -> str:
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.name}{self.op}"{escaped}"'
-
-
-@dataclasses.dataclass(frozen=True)
-class Number:
-    value: float
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Number):
-            return False
-        return self.value == other.value or (math.isnan(self.value) and math.isnan(other.value))
-
-    def __hash__(self) -> int:
-        return hash("NaN" if math.isnan(self.value) else self.value)
-
-
-@dataclasses.dataclass(frozen=True)
-class Text:
-    value: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Selector:
-    """Series by their labels. C(range) in seconds, None for an instant vector."""
-
-    matchers: tuple[Matcher, ...]
-    range: float | None = None
-    offset: float = 0.0
-    at: str | None = None
-
-    @property
-    def metric(self) -> str | None:
-        """The one name it asks for, None when it asks by pattern or by labels alone."""
-        names = [item.value for item in self.matchers if item.name == "__name__" and item.op == "="]
-        return names[0] if len(names) == 1 else None
-
-    def __str__(self) -> str:
-        name = self.metric
-        plain = name is not None and _is_plain_name(name)
-        rest = [str(item) for item in self.matchers if not (plain and item.name == "__name__")]
-        return (name if plain and name else "") + ("{" + ", ".join(rest) + "}" if rest or not plain else "")
-
-
-@dataclasses.dataclass(frozen=True)
-class Subquery:
-    expr: Node
-    range: float
-    step: float | None
-    offset: float = 0.0
-    at: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Call:
-    name: str
-    args: tuple[Node, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Aggregate:
-    """C(grouping) is sorted; C(without) without any label is what no clause at all means when C(by) is False."""
-
-    op: str
-    expr: Node
-    param: Node | None = None
-    by: bool = True
-    grouping: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Binary:
-    """C(matching) is C(on) or C(ignoring) with its labels; C(group) is C(group_left) or C(group_right) with its own.
-
-    C(filled) names the sides whose missing series are made up by C(fill): C(left), C(right).
-    """
-
-    op: str
-    left: Node
-    right: Node
-    bool: bool = False
-    matching: tuple[str, tuple[str, ...]] | None = None
-    group: tuple[str, tuple[str, ...]] | None = None
-    filled: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Negative:
-    expr: Node
-
-
-Node = Number | Text | Selector | Subquery | Call | Aggregate | Binary | Negative
-
-
-def _is_plain_name(name: str) -> bool:
-    return name.replace(":", "_").isidentifier() and name.isascii()
+_LEVEL = {op: level for level, ops in enumerate(_LEVELS) for op in ops}
+_COMPARISONS = frozenset(_LEVELS[2])
+# More than any expression that somebody wrote; keeps a hostile one from exhausting the stack.
+_MAX_DEPTH = 80
+_MAX_CHAIN = 200
 
 
 def parse(text: str) -> Node:
@@ -209,15 +137,18 @@ class _Parser:
             raise self._unexpected("expected an operator or the end")
         return node
 
-    def _binary(self, level: int) -> Node:
-        if level == len(_PRECEDENCE):
-            return self._unary()
-        left = self._binary(level + 1)
-        while self._is(*_PRECEDENCE[level]):
+    def _binary(self, lowest: int) -> Node:
+        """Operations of level C(lowest) and stronger."""
+        left = self._unary()
+        for _length in range(_MAX_CHAIN):
+            token = self._peek()
+            level = _LEVEL.get(token.word, -1) if token.kind in ("symbol", "name") else -1
+            if level < lowest or level < 0:
+                return left
             op = self._next().word
             modifiers = self._modifiers(op)
             left = Binary(op, left, self._binary(level + 1), *modifiers)
-        return left
+        raise PromqlError(f"more than {_MAX_CHAIN} operations in a row")
 
     def _modifiers(self, op: str) -> tuple[bool, t.Any, t.Any, tuple[str, ...]]:
         returns_bool, matching, group = False, None, None
@@ -431,33 +362,8 @@ class _Parser:
         return dataclasses.replace(node, **change)
 
 
-def children(node: Node) -> tuple[Node, ...]:
-    """The expressions directly below a node."""
-    if isinstance(node, Call):
-        return node.args
-    if isinstance(node, Binary):
-        return node.left, node.right
-    if isinstance(node, Aggregate):
-        return (node.expr,) if node.param is None else (node.param, node.expr)
-    if isinstance(node, (Subquery, Negative)):
-        return (node.expr,)
-    return ()
-
-
-def walk(node: Node) -> t.Iterator[Node]:
-    """The node and everything below it, from left to right."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
-
-
-def selectors(node: Node) -> list[Selector]:
-    """Every selector, in order of appearance."""
-    return [item for item in walk(node) if isinstance(item, Selector)]
-
-
 def same(one: str, other: str) -> bool:
-    """Whether two expressions mean the same; where one cannot be read, whether they are the same but for white space."""
+    """Whether two expressions mean the same; where one cannot be read, the same but for white space."""
     try:
         return parse(one) == parse(other)
     except MonitoringError:

@@ -30,8 +30,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql import PromqlError, parse
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql_reach import result_labels
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_model import PREFIX
 
-PREFIX = "alerts-"
 # States of an entry in which its series are expected to exist.
 ACTIVE = ("present", "adopted")
 _OVERRIDES = ("annotations", "enabled", "for", "keep_firing_for", "labels", "severity", "threshold")
@@ -46,7 +46,7 @@ class Settings:
 
     :param namespace: where the objects lie. :param interval: of every group. :param runbook_base_url: the page of an
         alert is C(<base>/<AlertName>.md). :param overrides: alert -> keys, for every entry that does not say otherwise.
-    :param extra_groups: native groups of the user. :param labels: of the objects, for a Prometheus that selects by label.
+    :param extra_groups: native groups of the user. :param labels: of the objects, where Prometheus selects by label.
     :param probes: whether probes are made, so that alerts about them make sense.
     """
 
@@ -214,8 +214,8 @@ def _override(
             if "threshold" in change and not _open(rule):
                 kind = one.entry["kind"] if one.entry else ""
                 raise ConfigError(
-                    f"rules_overrides.{rule.alert}.threshold: the threshold of a pack's alert belongs to the pack or the "
-                    f"entry; write catalogue_packs: {{{kind}: {{alerts: {{{rule.alert}: "
+                    f"rules_overrides.{rule.alert}.threshold: the threshold of a pack's alert belongs to the pack or "
+                    f"the entry; write catalogue_packs: {{{kind}: {{alerts: {{{rule.alert}: "
                     f"{{threshold: {change['threshold']}}}}}}}}}"
                 )
             for key, value in change.items():
@@ -349,7 +349,7 @@ def rule_expectations(catalogue: t.Mapping[str, t.Any], settings: Settings) -> l
 
 
 def replaced_chart_alerts(catalogue: t.Mapping[str, t.Any] | None) -> list[str]:
-    """Alerts of kube-prometheus-stack that ours replace, sorted: of kinds in the catalogue, and of this role's own file.
+    """Alerts of kube-prometheus-stack that ours replace, sorted: of kinds in the catalogue, and of general.yml.
 
     An alert that was switched off in every entry of its kind stays off: who does not want ours does not want theirs.
     """
