@@ -10,6 +10,7 @@ Source: Loki, docs/sources/reference/loki-http-api.md. This module util is PRIVA
 from __future__ import annotations
 
 import email.utils
+import time
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _logs_metrics, _logs_retention
@@ -85,14 +86,26 @@ class Loki:
         for api in self.apis:
             try:
                 response = api.get("/ready", (), self._timeout)
-                found.append(Ready(api.label, response.status, response.text(500)))
+                young = response.status == 503 and self._young(api, server_time(response))
+                found.append(Ready(api.label, response.status, response.text(500), young))
             except ApiError as exc:
                 found.append(Ready(api.label, 0, str(exc)))
         return found
 
+    def _young(self, api: Api, now: float | None) -> bool:
+        try:
+            response = api.get("/metrics", (), self._timeout)
+        except ApiError:
+            return False
+        start = _logs_metrics.total(_logs_metrics.parse_page(response.text(), _WANTED), "process_start_time_seconds")
+        return start is not None and (now or time.time()) - start < YOUNG
+
     def clock(self) -> float | None:
         """Return the Unix time of the first replica's clock, None when it does not tell."""
-        return server_time(self.apis[0].get("/loki/api/v1/status/buildinfo", (), self._timeout, self._headers))
+        try:
+            return server_time(self.apis[0].get("/loki/api/v1/status/buildinfo", (), self._timeout, self._headers))
+        except ApiError:
+            return None
 
     def tenancy(self, now: float) -> Tenancy:
         """Ask for the labels of the last six hours, with the tenant, and without when that gave none."""

@@ -19,16 +19,18 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes im
 NAME = "loki_ready"
 TENANT_HEADER = "X-Scope-OrgID"
 _RING_FAULTS = ("empty ring", "too many unhealthy instances in the ring", "at least 1 live replicas required")
-# What /ready says while a healthy process still comes up.
-_STARTING = ("waiting for", "Starting:", "New:", "owns no tokens", "not ready: Starting", "is JOINING", "PENDING")
 
 
 class Ready(t.NamedTuple):
-    """One replica's answer to /ready. C(status) 0: it did not answer, C(body) says why."""
+    """One replica's answer to /ready.
+
+    :param status: 0 when it did not answer; C(body) says why then. :param young: its process only just began.
+    """
 
     label: str
     status: int
     body: str
+    young: bool = False
 
     @property
     def good(self) -> bool:
@@ -37,8 +39,10 @@ class Ready(t.NamedTuple):
 
     @property
     def starting(self) -> bool:
-        """Whether it only needs time: a fresh ingester waits 15 s after it could serve."""
-        return self.status == 503 and any(text in self.body for text in _STARTING)
+        """Whether it only needs time: a fresh ingester waits 15 s after it could serve, a frontend finds its schedulers
+        after 10 s. What /ready says does not tell that from a fault, the age of the process does.
+        """
+        return self.status == 503 and (self.young or "waiting for" in self.body)
 
 
 class Tenancy(t.NamedTuple):
@@ -173,6 +177,11 @@ def tenant_causes(tenancy: Tenancy, tenant: str, where: str) -> list[dict[str, s
             f"tenant: {others[0] if others else 'NAME'}",
         )
     ]
+
+
+def may_come(tenancy: Tenancy, tenant: str) -> bool:
+    """Whether a tenant that nobody sends as may yet be sent as: Loki is younger than an agent's back-off."""
+    return tenancy.young and any(item["code"] == "loki_wrong_tenant" for item in tenant_causes(tenancy, tenant, ""))
 
 
 def judge(

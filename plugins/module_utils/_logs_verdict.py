@@ -123,12 +123,11 @@ class Verdict:
             return _logs_ready.judge(replicas, None, self.options.tenant, [], where), ()
         try:
             tenancy = self.loki.tenancy(self.loki.clock() or time.time())
-            while tenancy.young and patience.left() > 0 and _logs_ready.tenant_causes(tenancy, self.options.tenant, ""):
+            while patience.left() > 0 and _logs_ready.may_come(tenancy, self.options.tenant):
                 patience.pause(PAUSE)
                 tenancy = self.loki.tenancy(self.loki.clock() or time.time())
         except ApiError as exc:
-            replicas = [_logs_ready.Ready(replicas[0].label, 0, str(exc)), *replicas[1:]]
-            return _logs_ready.judge(replicas, None, self.options.tenant, [], where), ()
+            return self._query_failed(exc), ()
         check = _logs_ready.judge(replicas, tenancy, self.options.tenant, self.loki.ring_members(), where)
         return check, tenancy.labels
 

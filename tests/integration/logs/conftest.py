@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _argspec, _checks, _logs_options
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_verdict import judge_logs
 
+from tests.integration.logs.cluster import Cluster
 from tests.integration.programs import Program, free_port, status, wait_for
 from tests.lab_fixture import BIN
 
@@ -28,7 +31,7 @@ class LokiServer(Program):
         self.url = f"http://127.0.0.1:{self.port}"
         config = loki_config(folder, self.port, free_port())
         for name, section in sections.items():
-            config[name] = {**config[name], **section} if isinstance(section, dict) else section
+            config[name] = {**config.get(name, {}), **section} if isinstance(section, dict) else section
         path = folder / "loki.yaml"
         path.write_text(yaml.safe_dump(config))
         super().__init__([str(BIN / "loki"), f"-config.file={path}"], folder / "loki.log")
@@ -92,6 +95,8 @@ def loki_config(folder: Path, port: int, grpc: int) -> dict[str, Any]:
             "retention_enabled": True,
             "delete_request_store": "filesystem",
         },
+        # Without the ring of query schedulers, in which a fresh frontend finds itself only after 10 s.
+        "frontend_worker": {"frontend_address": f"127.0.0.1:{grpc}"},
         "analytics": {"reporting_enabled": False},
     }
 
@@ -136,3 +141,44 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., An
 def loki(start: Callable[..., Any]) -> LokiServer:
     """One Loki without tenants, for everyone who does not bend it."""
     return start(LokiServer).ready()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A Kubernetes API with one node, and no Pod yet."""
+    found = Cluster()
+    yield found
+    found.stop()
+
+
+class Judged:
+    """What the verdict said: `judged["namespace x"]` is a check, `codes` the codes of its causes."""
+
+    def __init__(self, checks: list[dict[str, Any]], notes: list[str]) -> None:
+        self.checks = {check["name"]: check for check in checks}
+        self.notes = notes
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return self.checks[name]
+
+    def codes(self, name: str) -> list[str]:
+        return [cause["code"] for cause in _checks.all_causes(self.checks[name])]
+
+    def red(self) -> list[str]:
+        """Names of checks that are not good."""
+        return [name for name, check in self.checks.items() if check["status"] in ("failed", "unknown")]
+
+
+@pytest.fixture
+def judge() -> Callable[..., Judged]:
+    """Run verify_logs' verdict with the given options."""
+
+    def run(cluster: Cluster | None = None, **given: Any) -> Judged:
+        specs = {**_argspec.CONNECTION_SPEC, **_argspec.VERDICT_SPEC, **_logs_options.SPEC, **_argspec.kube_auth_spec()}
+        params = {name: spec.get("default") for name, spec in specs.items()}
+        params.update({"timeout": 30, "observe": 0, "kubernetes": cluster is not None}, **given)
+        if cluster is not None:
+            params.update(host=cluster.url, api_key="x", validate_certs=False)
+        return Judged(*judge_logs(params))
+
+    return run

@@ -34,23 +34,23 @@ def test_a_gateway_has_no_ready_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "code"),
+    ("item", "code"),
     [
-        (503, "Ingester not ready: waiting for 15s after being ready", "loki_starting"),
-        (503, "Ingester not ready: ingester not ready: Starting", "loki_starting"),
-        (503, "Some services are not Running:\nStarting: 1\nRunning: 20\n", "loki_starting"),
-        (503, "Some services are not Running:\nFailed: 1\nRunning: 20\n", "loki_not_ready"),
-        (503, "Ingester not ready: too many unhealthy instances in the ring", "loki_ring_unhealthy"),
-        (503, "Query Frontend not ready: not ready: number of schedulers this worker is connected to is 0",
-         "loki_not_ready"),
-        (0, "connection refused", "loki_unreachable"),
+        (Ready("l", 503, "Ingester not ready: waiting for 15s after being ready"), "loki_starting"),
+        (Ready("l", 503, "Ingester not ready: ingester not ready: Starting", young=True), "loki_starting"),
+        (Ready("l", 503, "Ingester not ready: ingester not ready: Starting"), "loki_not_ready"),
+        (Ready("l", 503, "Some services are not Running:\nFailed: 1\nRunning: 20\n"), "loki_not_ready"),
+        (Ready("l", 503, "Ingester not ready: too many unhealthy instances in the ring"), "loki_ring_unhealthy"),
+        (Ready("l", 503, "Query Frontend not ready: number of schedulers is 0", young=True), "loki_starting"),
+        (Ready("l", 503, "Query Frontend not ready: number of schedulers is 0"), "loki_not_ready"),
+        (Ready("l", 0, "connection refused"), "loki_unreachable"),
     ],
-)  # fmt: skip
-def test_the_body_of_ready_says_why(status: int, body: str, code: str) -> None:
-    check = judge(Ready("loki-0", status, body))
+)
+def test_the_body_of_ready_says_why(item: Ready, code: str) -> None:
+    check = judge(item)
     assert codes(check) == [code]
     assert check["status"] == ("unknown" if code == "loki_starting" else "failed")
-    assert body.split("\n", maxsplit=1)[0] in check["cause"]["message"]
+    assert item.body.split("\n", maxsplit=1)[0] in check["cause"]["message"]
     assert check["cause"]["fix"].endswith(WHERE)
 
 
@@ -85,6 +85,12 @@ def test_an_empty_200_for_a_tenant_that_others_are_not_is_a_wrong_tenant() -> No
     assert "tenant 'plattform'" in check["cause"]["message"]
     assert check["cause"]["fix"].endswith("tenant: platform")
     assert check["expected"] == "Loki ready, tenant plattform known"
+
+
+def test_a_young_loki_may_yet_be_sent_to() -> None:
+    wrong = Tenancy(200, "{}", (), 401, ("web",))
+    assert [ready.may_come(wrong._replace(young=young), "x") for young in (True, False)] == [True, False]
+    assert not ready.may_come(Tenancy(401, "no org id", (), None, ("web",), True), "")
 
 
 def test_behind_a_gateway_the_other_tenants_are_not_known() -> None:
