@@ -48,10 +48,11 @@ _PREFIX = re.compile(r"^([^/]+)/\w+\[\d+\]: ")
 
 
 class LogError(t.NamedTuple):
-    """An error that Alertmanager wrote about one receiver."""
+    """An error that Alertmanager wrote about one receiver. C(group) names the alerts' common labels."""
 
     receiver: str
     text: str
+    group: str = ""
 
 
 def read_log(text: str) -> list[LogError]:
@@ -65,7 +66,7 @@ def read_log(text: str) -> list[LogError]:
         prefix = _PREFIX.match(error)
         receiver = fields.get("receiver") or (prefix.group(1) if prefix else "")
         if error and receiver:
-            found.append(LogError(receiver, without_secrets(_PREFIX.sub("", error))))
+            found.append(LogError(receiver, without_secrets(_PREFIX.sub("", error)), fields.get("aggrGroup", "")))
     return found
 
 

@@ -235,8 +235,10 @@ class Run:
                 sight.errors = [f"status code {text}" if sight.due.get("email") is None else text for text in said]
             if sight.sent_at is None and sight.failing_since is not None:
                 logged = [error for api in post.apis for error in pod_log(self._kube, api.label, passed)]
-                own = [error.text for error in logged if error.receiver == sight.receiver]
-                sight.errors = own or sight.errors
+                ours = [error for error in logged if error.receiver == sight.receiver]
+                # The group's name carries the code where it could be made unique: then it is this very alert.
+                exact = [error for error in ours if sight.code in error.group]
+                sight.errors = [error.text for error in exact or ours] or sight.errors
             if sight.attempted_at is None and not sight.held:
                 code = post.made.code
                 if code not in held:

@@ -119,34 +119,42 @@ FAILURES = [
 ]
 
 
+@pytest.fixture
+def fresh(tmp_path, sinks):
+    """A server without a past: what an earlier test left retrying would be counted too."""
+    server = Alertmanager(tmp_path / "am", configuration(sinks, tmp_path))
+    yield server
+    server.stop()
+
+
 @pytest.mark.parametrize(("mode", "receiver", "labels", "code"), FAILURES)
-def test_every_failure_has_its_own_cause_and_ends(single, healthy, capsys, mode, receiver, labels, code):
+def test_every_failure_has_its_own_cause_and_ends(fresh, healthy, capsys, mode, receiver, labels, code):
     sink = healthy[SINK_OF[receiver]]
     sink.mode(mode)
     places = {receiver: {"url": sink.control}}
-    bad = of(send(capsys, single, [labels], receivers=[receiver], sinks=places))[receiver]
+    bad = of(send(capsys, fresh, [labels], receivers=[receiver], sinks=places))[receiver]
     assert (bad["status"], bad["cause"]["code"]) == ("failed", code), bad
     sink.mode("ok")
-    good = of(send(capsys, single, [labels], receivers=[receiver], sinks=places))[receiver]
+    good = of(send(capsys, fresh, [labels], receivers=[receiver], sinks=places))[receiver]
     assert good["status"] == "ok", good
 
 
-def test_without_a_place_that_shows_messages_counters_tell_refused_credentials(single, healthy, capsys):
+def test_without_a_place_that_shows_messages_counters_tell_refused_credentials(fresh, healthy, capsys):
     healthy["slack"].mode("403")
-    result = send(capsys, single, [WARNING], receivers=["slack"])
+    result = send(capsys, fresh, [WARNING], receivers=["slack"])
     assert result["failed"] and codes(of(result)["slack"]) == ["credentials_refused"]
     assert result["msg"].startswith("1 failed of")
 
 
-def test_a_failing_mail_without_log_says_that_the_reason_is_in_the_log(single, healthy, capsys):
+def test_a_failing_mail_without_log_says_that_the_reason_is_in_the_log(fresh, healthy, capsys):
     healthy["smtp"].mode("refuse")
-    check = of(send(capsys, single, [CRITICAL], receivers=["email"]))["email"]
+    check = of(send(capsys, fresh, [CRITICAL], receivers=["email"]))["email"]
     assert codes(check) == ["failure_without_reason"]
 
 
-def test_errors_that_end_by_themselves_are_no_fault(single, healthy, capsys):
+def test_errors_that_end_by_themselves_are_no_fault(fresh, healthy, capsys):
     healthy["slack"].mode("500-then-ok", times=2)
-    check = of(send(capsys, single, [WARNING], receivers=["slack"]))["slack"]
+    check = of(send(capsys, fresh, [WARNING], receivers=["slack"]))["slack"]
     assert check["status"] == "ok", check
     assert check["details"]["replicas"][0]["counted"]["slack"]["failed_requests"] == 2
 
@@ -188,21 +196,21 @@ def test_a_time_interval_is_named(single, healthy, capsys):
     assert (check["status"], codes(check)) == ("unknown", ["route_muted"])
 
 
-def test_a_group_that_is_active_waits_for_its_next_turn(single, healthy, capsys):
-    """Watchdog cannot be made unique by its name; a route that groups by nothing else would be shared."""
-    config = loaded(single)
-    root = config.root
-    heartbeat = next(node for node in root.walk() if node.receiver == "heartbeat")
-    heartbeat.group_by = ("alertname",)
-    _delivery_run.send(single.api, [{"labels": {"alertname": "Watchdog"}}])
-    probe = _delivery_run.Run([single.api], config)
+def test_a_group_that_is_active_waits_for_its_next_turn(tmp_path, sinks, healthy, capsys):
+    """A route for one name that groups by the name alone: the test alert cannot have a group of its own."""
+    config = configuration(sinks, tmp_path)
+    config["route"]["routes"][0]["group_by"] = ["alertname"]
+    server = Alertmanager(tmp_path / "am", config)
     try:
-        posts = probe._plan([({"alertname": "Watchdog"}, ["heartbeat"])])
-        assert posts[0].made.joins == frozenset() or posts[0].made.wait("heartbeat", 0) > heartbeat.group_interval
+        before = healthy["heartbeat"].show()["accepted"]
+        _delivery_run.send(server.api, [{"labels": WATCHDOG}])
+        wait_for(lambda: healthy["heartbeat"].show()["accepted"] > before, "the real Watchdog notified")
+        check = of(send(capsys, server, [WATCHDOG], sinks={"heartbeat": {"url": healthy["heartbeat"].control}}))
+        assert check["heartbeat"]["status"] == "ok", check["heartbeat"]
+        assert any("waits for its next turn, up to 10 s" in note for note in check["heartbeat"]["notes"])
+        assert check["heartbeat"]["details"]["replicas"][0]["message_after"] > 3
     finally:
-        _delivery_run.send(
-            single.api, [{"labels": {"alertname": "Watchdog"}, "endsAt": _delivery_run.stamp(_delivery_run.now())}]
-        )
+        server.stop()
 
 
 def test_a_verdict_that_ends_too_early_says_so(single, healthy, capsys):
