@@ -9,6 +9,7 @@ import base64
 import copy
 import json
 
+import pytest
 import yaml
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _applyset_diff as diff
 from hypothesis import given
@@ -145,3 +146,41 @@ def test_lists_are_matched_by_name_where_all_items_have_one():
     after = {"containers": [{"name": "b", "image": "2"}, {"name": "a", "image": "1"}]}
     assert diff.changed_paths(before, after) == [("containers.[b].image", "1", "2")]
     assert diff.changed_paths([1, 2], [1, 3, 4], "x") == [("x[1]", 2, 3), ("x[2]", diff.ABSENT, 4)]
+
+
+def _config_secret(text, **more):
+    keys = {"alertmanager.yaml": text, **more}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s", "annotations": {diff.READABLE: ",".join(keys)}},
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in keys.items()},
+    }
+
+
+def test_a_configuration_that_names_files_is_shown_and_what_was_in_clear_is_not():
+    before = _config_secret("global: {smtp_auth_password: canary}\nroute: {receiver: a}\n", **{"a.tmpl": "old"})
+    after = _config_secret("global: {smtp_auth_password_file: /x}\nroute: {receiver: b}\n", **{"a.tmpl": "new"})
+    told = diff.entry("Secret", before, after)
+    assert "smtp_auth_password: <hidden>" in told["before"] and "canary" not in str(told)
+    assert "receiver: a" in told["before"] and "receiver: b" in told["after"]
+    assert "old" in told["before"] and "new" in told["after"]
+
+
+def test_only_what_is_applied_says_what_may_be_shown():
+    before = _config_secret("route: {receiver: secret-name}\n")
+    after = {**before, "metadata": {"name": "s"}, "data": {"alertmanager.yaml": "eA=="}}
+    assert "secret-name" not in str(diff.entry("Secret", before, after))
+    assert "secret-name" not in str(diff.entry("Secret", before, None))
+
+
+@pytest.mark.parametrize("key", ["password", "alertmanager.yml"])
+def test_other_keys_are_masked_whatever_the_annotation_says(key):
+    after = _config_secret("route: {}\n", **{key: "canary"})
+    told = str(diff.entry("Secret", None, after))
+    assert "canary" not in told and "Y2FuYXJ5" not in told
+
+
+def test_a_configuration_that_cannot_be_read_is_masked():
+    told = diff.entry("Secret", _config_secret("a: b: canary"), _config_secret("route: {}\n"))
+    assert "canary" not in str(told) and "<masked>" in told["before"]

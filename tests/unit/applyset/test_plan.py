@@ -142,6 +142,14 @@ def test_ours_is_not_foreign():
     assert _foreign(labels={"app.kubernetes.io/managed-by": "dataplatform.monitoring"}) is None
 
 
+def test_what_another_set_of_ours_only_creates_waits_for_the_set_that_fills_it():
+    ours = {PART_OF_LABEL: "other", "app.kubernetes.io/managed-by": "dataplatform.monitoring"}
+    assert _foreign(labels=ours, annotations={CREATE_ONLY: "true"}) is None
+    assert "belongs to another ApplySet" in _foreign(labels=ours)
+    theirs = {PART_OF_LABEL: "other", "app.kubernetes.io/managed-by": "kubectl"}
+    assert "belongs to another ApplySet" in _foreign(labels=theirs, annotations={CREATE_ONLY: "true"})
+
+
 def test_who_loses_fields():
     edit = {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:data": {"f:x": {}, "f:y": {}}}}
     less = {**edit, "fieldsV1": {"f:data": {"f:y": {}}}}
