@@ -221,8 +221,8 @@ def _remove_custom(kube: Kube, resources: Resources, listed: list[dict[str, t.An
     deadline = time.monotonic() + FINALIZER_TIMEOUT
     while waiting := {path: name for path, name in waiting.items() if kube.get(path)}:
         if time.monotonic() > deadline:
-            kind, _, rest = next(iter(waiting.values())).partition(" ")
-            namespace, _, name = rest.partition("/")
+            kind, rest = next(iter(waiting.values())).partition(" ")[::2]
+            namespace, name = rest.rpartition("/")[::2]
             raise ConfigError(
                 f"{', '.join(waiting.values())} did not go within {FINALIZER_TIMEOUT} s: the operator that has to "
                 f"release it does not run. If that is meant: kubectl -n {namespace} patch {kind.lower()} {name} "

@@ -54,7 +54,7 @@ _HTTP = {
 }
 HIDDEN = "<hidden>"
 
-Step = str | int
+Step: t.TypeAlias = "str | int"
 
 
 class Literal(t.NamedTuple):

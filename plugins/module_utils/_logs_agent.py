@@ -60,7 +60,7 @@ def find(daemonsets: t.Sequence[Object], namespace: str, name: str) -> Object | 
 def images(daemonset: Object) -> list[str]:
     """Return the last part of each container's image, without its tag."""
     containers = daemonset.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or []
-    return [str(c.get("image", "")).split("@")[0].rsplit("/", 1)[-1].split(":")[0] for c in containers]
+    return [str(c.get("image", "")).partition("@")[0].rpartition("/")[2].partition(":")[0] for c in containers]
 
 
 def missing(daemonsets: t.Sequence[Object], namespace: str, name: str) -> CauseDict:

@@ -92,7 +92,7 @@ class Verdict:
         while True:
             if loki_cause is None and self.loki is not None:
                 try:
-                    seen, found = self._compare(cluster)
+                    seen, found = self._compare(self.loki, cluster)
                     rules = self.options.rules
                     newest = self.loki.newest(cluster.now - rules.lag, cluster.now + 600) or self.loki.newest(
                         cluster.now - rules.window, cluster.now - rules.lag
@@ -146,20 +146,21 @@ class Verdict:
 
     # Comparing both
 
-    def _compare(self, cluster: Cluster) -> tuple[_logs_namespaces.Seen, dict[str, list[_logs_namespaces.Outcome]]]:
+    def _compare(
+        self, loki: Loki, cluster: Cluster
+    ) -> tuple[_logs_namespaces.Seen, dict[str, list[_logs_namespaces.Outcome]]]:
         """Hold Loki against the kubelets.
 
         :raises ApiError: Loki does not answer a query.
         """
-        assert self.loki is not None  # noqa: S101 - for the type checker; the only caller has asked
         rules, now = self.options.rules, cluster.now
-        in_window, in_lag = self.loki.lines(now, rules.window), self.loki.lines(now, rules.lag)
+        in_window, in_lag = loki.lines(now, rules.window), loki.lines(now, rules.lag)
         streams: dict[str, list[_logs_streams.Stream]] = {}
-        for stream in self.loki.streams(now - rules.lag, now):
+        for stream in loki.streams(now - rules.lag, now):
             streams.setdefault(stream.get("namespace", ""), []).append(stream)
         if {key.namespace for key in in_window} - set(streams):
             # Quiet namespaces have no stream that young: their labels are judged by older ones.
-            for stream in self.loki.streams(now - rules.window, now):
+            for stream in loki.streams(now - rules.window, now):
                 if stream.get("namespace", "") not in {key.namespace for key in in_lag}:
                     streams.setdefault(stream.get("namespace", ""), []).append(stream)
         containers = [c for c in cluster.containers if c.key.namespace not in self.options.excluded]

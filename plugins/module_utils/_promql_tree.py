@@ -111,7 +111,7 @@ class Negative:
     expr: Node
 
 
-Node = Number | Text | Selector | Subquery | Call | Aggregate | Binary | Negative
+Node: t.TypeAlias = "Number | Text | Selector | Subquery | Call | Aggregate | Binary | Negative"
 
 
 def _is_plain_name(name: str) -> bool:
