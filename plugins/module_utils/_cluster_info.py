@@ -13,6 +13,7 @@ import concurrent.futures
 import json
 import typing as t
 
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _applyset_spec
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _cluster_objects as objects
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ApiForbidden
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import status_error
@@ -28,7 +29,7 @@ REMEMBERED = "dataplatform-monitoring-catalogue"
 REMEMBERED_KEY = "decisions.json"
 PARTS = (
     "crds", "namespaces", "nodes", "permissions", "pods", "releases", "remembered", "secrets", "services",
-    "storage_classes", "version",
+    "sets", "storage_classes", "version",
 )  # fmt: skip
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PARALLEL = 4
@@ -73,6 +74,7 @@ class ClusterInfo:
             ],
             "remembered": self._remembered,
             "secrets": self._secret_keys,
+            "sets": self._sets,
             "releases": self._releases,
             "permissions": self._permissions,
             "_pods": lambda: self._kube.list("/api/v1/pods"),
@@ -135,6 +137,13 @@ class ClusterInfo:
             )
             return {}
         return decisions
+
+    def _sets(self) -> list[str]:
+        """Names of the sets of objects that were applied, so that a play knows which roles have been here."""
+        path = f"/api/v1/namespaces/{self._namespace}/configmaps"
+        names = [one["metadata"]["name"] for one in self._kube.list(path, label_selector=_applyset_spec.ID_LABEL)]
+        prefix = _applyset_spec.parent_name("")
+        return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
     def _secret_keys(self) -> Object:
         found = {}

@@ -58,9 +58,31 @@ options:
     type: list
     elements: str
     choices:
-      [crds, namespaces, nodes, permissions, pods, releases, remembered, secrets, services, storage_classes, version]
+      - crds
+      - namespaces
+      - nodes
+      - permissions
+      - pods
+      - releases
+      - remembered
+      - secrets
+      - services
+      - sets
+      - storage_classes
+      - version
     default:
-      [crds, namespaces, nodes, permissions, pods, releases, remembered, secrets, services, storage_classes, version]
+      - crds
+      - namespaces
+      - nodes
+      - permissions
+      - pods
+      - releases
+      - remembered
+      - secrets
+      - services
+      - sets
+      - storage_classes
+      - version
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - dataplatform.monitoring.attributes
@@ -130,6 +152,10 @@ cluster:
     secrets:
       description: Names of the keys of each Secret that exists, by C(namespace/name).
       type: dict
+    sets:
+      description: Names of the sets that M(dataplatform.monitoring.applyset) keeps in O(namespace).
+      type: list
+      elements: str
     releases:
       description:
         - Newest revision of each Helm release, with C(name), C(namespace), C(revision), C(status), and C(chart)

@@ -148,13 +148,14 @@ class FakeApi:
         plural, space, name = key
         if name:
             return 200, self._existing(key)
-        label, _, value = call.params.get("labelSelector", "").partition("=")
+        label, equals, value = call.params.get("labelSelector", "").partition("=")
         found = [
             {k: v for k, v in obj.items() if k not in ("kind", "apiVersion")}
             for (p, n, _), obj in sorted(self.store.items())
             if p == plural
             and (not space or n == space)
-            and (not label or (obj["metadata"].get("labels") or {}).get(label) == value)
+            and (not label or label in (obj["metadata"].get("labels") or {}))
+            and (not equals or obj["metadata"]["labels"][label] == value)
         ]
         return 200, {"kind": f"{kind}List", "apiVersion": version, "metadata": {}, "items": found}
 

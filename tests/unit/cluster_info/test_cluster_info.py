@@ -195,8 +195,13 @@ def test_one_look(fake, look):
             "metadata": {"name": "dataplatform-monitoring-catalogue", "namespace": "monitoring"},
         }
     )  # fmt: skip
+    for name in ("dataplatform-monitoring-rules", "someone-elses"):
+        labels = {"applyset.kubernetes.io/id": "x"}
+        meta = {"name": name, "namespace": "monitoring", "labels": labels}
+        fake.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
     cluster, notes = look(secrets=["apps/pg", "absent", "apps/none"])
     assert set(cluster) == set(PARTS)
+    assert cluster["sets"] == ["rules"]
     assert notes == []
     assert cluster["version"] == "v1.36.3"
     assert cluster["namespaces"] == ["apps", "monitoring"]
