@@ -294,7 +294,8 @@ class _Parser:
             if not self._is("}"):
                 self._expect(",")
         self._next()
-        return tuple(found)
+        # their order does not count, and Prometheus prints them sorted
+        return tuple(sorted(set(found), key=lambda one: (one.name != "__name__", one.name, one.op, one.value)))
 
     def _matcher(self, label: str) -> Matcher:
         if not self._is("=", "!=", "=~", "!~"):

@@ -104,7 +104,9 @@ def _many_to_many(name: str, query: str, error: str, _found: re.Match[str]) -> E
     one, other = labels_of(detail["one"]), labels_of(detail["other"])
     group = labels_of(detail["group"])
     different = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
-    told = ", ".join(f"{key} ({one.get(key, 'absent')} and {other.get(key, 'absent')})" for key in different)
+    told = ", ".join(
+        f"{key} ({' and '.join(sorted([one.get(key, 'none'), other.get(key, 'none')]))})" for key in different
+    )
     metric = one.get("__name__") or other.get("__name__") or "the series"
     place = f" {_operation(query, detail['side'])}".rstrip()
     sources = [key for key in ("job", "service", "instance", "endpoint") if key in different]

@@ -98,7 +98,7 @@ def judge(expectation: Expectation, context: Context) -> Judgement:
     total = sum(len(group.get("rules") or []) for group in expectation.groups)
     replicas = context.snapshot.replicas
     where = "" if len(replicas) == 1 else f" on {len(replicas)} replicas"
-    expected = f"{total} rules loaded, evaluated and able to fire{where}"
+    expected = f"{total} rule{'s' * (total != 1)} loaded, evaluated and able to fire{where}"
     if expectation.state not in ("present", "adopted"):
         return Judgement(_checks.not_applicable(name, "no rules", expectation.reason or expectation.state), True)
     item, stop = _object(expectation, context)
