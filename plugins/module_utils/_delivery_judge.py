@@ -118,8 +118,7 @@ def look(sight: Sight, now: float, last: bool = False) -> tuple[str, dict[str, s
         "counters_without_receiver",
         f"{sight.receiver} on {sight.replica}: {', '.join(sight.due)} notifications were accepted, by this receiver or "
         "another of its kind.",
-        "set in prometheus_operator_values: "
-        "{alertmanager: {alertmanagerSpec: {enableFeatures: [receiver-name-in-metrics]}}}",
+        "set in prometheus_operator_values: {alertmanager: {enableFeatures: [receiver-name-in-metrics]}}",
     )
 
 
