@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
@@ -25,6 +26,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
 
 Native = dict[str, t.Any]
+
+REMEMBERED = "dataplatform-monitoring-receivers"
 
 
 def plan(
@@ -63,12 +66,21 @@ def plan(
         notes.append(
             "Nothing says what alertmanager_config is meant to do: write it down as alertmanager_routing_expectations."
         )
+    if refusals:
+        # What is refused may hold credentials in clear, and a play shows its facts when it is verbose.
+        return {
+            "config": {}, "text": "", "secret": secret, "objects": [], "notes": notes, "expectations": [],
+            "refusals": refusals,
+        }  # fmt: skip
     text = dump(config)
     return {
         "config": config,
         "text": text,
         "secret": secret,
-        "objects": [_secret(place, text, _alertmanager_config.template_files(made))],
+        "objects": [
+            _secret(place, text, _alertmanager_config.template_files(made)),
+            *([] if made.keys is None else [_remembered(place, made.keys)]),
+        ],
         "refusals": refusals,
         "notes": notes,
         "expectations": [
@@ -106,6 +118,16 @@ def _secret(place: Place, text: str, templates: t.Mapping[str, str]) -> Native:
         },
         "type": "Opaque",
         "stringData": {KEY: text, **templates},
+    }
+
+
+def _remembered(place: Place, keys: t.Sequence[str]) -> Native:
+    """Which credentials there were, by name, for plays that may not read Secrets."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": REMEMBERED, "namespace": place.namespace},
+        "data": {"keys.json": json.dumps(sorted(keys))},
     }
 
 

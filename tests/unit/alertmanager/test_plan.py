@@ -34,7 +34,8 @@ def codes(found):
 
 def test_the_secret_is_the_one_that_the_operator_reads():
     found = made(templates={"a.tmpl": "x"})
-    (secret,) = found["objects"]
+    secret, remembered = found["objects"]
+    assert json.loads(remembered["data"]["keys.json"]) == sorted(KEYS)
     assert secret["metadata"]["name"] == f"alertmanager-{NAME}"
     assert yaml.safe_load(secret["stringData"]["alertmanager.yaml"]) == found["config"]
     (file,) = set(secret["stringData"]) - {"alertmanager.yaml"}
@@ -93,6 +94,7 @@ def test_a_key_that_a_team_names_must_be_there():
 
 def test_keys_that_may_not_be_read_are_taken_to_be_there():
     found = made(keys=None, required_receivers=["email", "pagerduty", "slack", "heartbeat"])
+    assert len(found["objects"]) == 1, "what is not known is not remembered"
     assert found["refusals"] == [] and any("could not be read" in note for note in found["notes"])
     assert next(x for x in found["expectations"] if x["name"] == "heartbeat")["receivers"] == ["heartbeat"]
 
@@ -101,7 +103,7 @@ def test_the_plans_secret_as_a_native_configuration_is_refused_seven_times():
     found = made(config=PLAN)
     assert len(found["refusals"]) == 7
     told = _preflight.alertmanager({"causes": found["refusals"]})
-    assert len(told) == 7 and CANARY not in json.dumps(told)
+    assert len(told) == 7 and CANARY not in json.dumps(found), "facts are shown by a verbose play"
 
 
 def test_what_is_meant_is_accepted_by_its_code_and_told():
