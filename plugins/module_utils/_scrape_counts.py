@@ -73,7 +73,8 @@ def judge_missing(
         discarded = {labels.get("__address__"): labels for labels in view.pick(dropped or {})}
         hit = [item for item in missing if item.address in discarded]
         if hit:
-            findings.append(_dropped(expectation, monitor, index, hit, discarded[hit[0].address], view, snapshot))
+            found = _dropped(expectation, monitor, index, hit, discarded[hit[0].address], view, snapshot)
+            findings.append(found._replace(patience=_after_reload(view, now)))
         rest = [item for item in missing if item not in hit]
         lost.extend(rest)
         if rest and not targets and not discarded:
@@ -81,6 +82,12 @@ def judge_missing(
     if lost:
         findings.append(_lost(expectation, monitor, lost, silent, view, snapshot, now))
     return findings
+
+
+def _after_reload(view: View, now: float) -> float:
+    """How long service discovery may still say what was true before the last reload."""
+    loaded = view.config_time
+    return 0.0 if loaded is not None and now - loaded > 2 * DISCOVERY_SECONDS else DISCOVERY_SECONDS
 
 
 def _dropped(
@@ -98,7 +105,7 @@ def _dropped(
     which = some(item.address + (f" (Pod {name_of(item.pod)})" if item.pod else "") for item in hit)
     if number is None:
         message = f"{which} is discovered and dropped by the relabeling of {pool}; which rule does it is not known."
-        return Finding("dropped_by_relabeling", message, _look_at(monitor, expectation), DISCOVERY_SECONDS)
+        return Finding("dropped_by_relabeling", message, _look_at(monitor, expectation))
     rule = normalise(rules[number])
     if set(rule["source_labels"]) & _SHARDING and monitor.prometheus is not None:
         owner = monitor.prometheus

@@ -45,6 +45,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_pa
     past_of,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_pods import (
+    CRASH_SECONDS,
     Trouble,
     is_leaving,
     name_of,
@@ -189,9 +190,9 @@ def _pod_not_ready(unready: t.Sequence[tuple[Seen, Trouble]], now: float) -> Fin
     item, why = (hard or list(unready))[0]
     text = some(f"Pod {name_of(each.pod or {})} {reason.text}" for each, reason in unready)
     # On its way, a Pod that does not answer yet is no fault: it is waited for, and then simply not known.
-    return Finding(
-        "pod_not_ready", f"Down because not ready: {text}.", trouble_fix(item.pod or {}, why), FOREVER, bool(hard)
-    )
+    wait = CRASH_SECONDS if hard else FOREVER
+    remedy = trouble_fix(item.pod or {}, why)
+    return Finding("pod_not_ready", f"Down because not ready: {text}.", remedy, wait, bool(hard))
 
 
 def judge_waiting(seen: t.Sequence[Seen], view: View, now: float) -> list[Finding]:

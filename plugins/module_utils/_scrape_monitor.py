@@ -324,7 +324,8 @@ def _operator_finding(what: str, item: Object, snapshot: Snapshot, now: float, s
     pods = state["pods"]
     if any(is_ready(pod) for pod in pods):
         return None
-    if (operator.get("spec") or {}).get("replicas", 1) == 0:
+    scaled = (operator.get("spec") or {}).get("replicas", 1) == 0
+    if scaled:
         why = "asks for 0 replicas"
         remedy = fix(
             "Start it", kubectl(namespace_of(operator), "scale", "deployment", name_of(operator), "--replicas=1")
@@ -337,5 +338,5 @@ def _operator_finding(what: str, item: Object, snapshot: Snapshot, now: float, s
         "operator_not_running",
         f"{what}, because the operator does not run: Deployment {place(operator)} {why}.",
         remedy,
-        patience=20.0,
+        patience=0.0 if scaled else 20.0,
     )

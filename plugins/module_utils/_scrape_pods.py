@@ -19,6 +19,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
 # A Pod may be on its way for this long before its not being ready counts as a fault: the default of
 # spec.progressDeadlineSeconds of a Deployment.
 PROGRESS_SECONDS = 600.0
+# A Pod that crashes may wait for something that is just starting; it is given this long.
+CRASH_SECONDS = 60.0
 # Waiting reasons of containers that are on their way; every other reason is a fault (kubelet, pkg/kubelet/images and
 # pkg/kubelet/kuberuntime).
 _ON_ITS_WAY = ("ContainerCreating", "PodInitializing", "")
@@ -116,7 +118,7 @@ def _container_trouble(statuses: t.Any, word: str, late: bool) -> Trouble | None
             waiting = state["waiting"] or {}
             reason = str(waiting.get("reason") or "")
             hard = late or reason not in _ON_ITS_WAY
-            detail = f": {waiting['message']}" if waiting.get("message") and not ended else ended
+            detail = f": {shorten(str(waiting['message']))}" if waiting.get("message") and not ended else ended
             again = f", {restarts} restarts" if restarts else ""
             return Trouble(f"{word} {name} waits: {reason or 'no reason told'}{detail}{again}", hard, name, bool(last))
         if "terminated" in state and (word == "container" or (state["terminated"] or {}).get("exitCode")):
@@ -125,6 +127,12 @@ def _container_trouble(statuses: t.Any, word: str, late: bool) -> Trouble | None
             again = f", {restarts} restarts{ended}" if restarts else ""
             return Trouble(f"container {name} runs but is not ready{again}", late or restarts > 0, name, restarts > 0)
     return None
+
+
+def shorten(text: str, limit: int = 160) -> str:
+    """One line of at most so many characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 3] + "..."
 
 
 def _ended(terminated: Object) -> str:

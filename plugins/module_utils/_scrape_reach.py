@@ -27,6 +27,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
     some,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_pods import (
+    CRASH_SECONDS,
     name_of,
     trouble,
     trouble_fix,
@@ -210,7 +211,8 @@ def without_endpoints(what: str, service: Object, pods: list[Object], snapshot: 
     if bad:
         text = some(f"Pod {name_of(pod)} {why.text}" for pod, why in bad)
         pod, why = next(((p, w) for p, w in bad if w.hard), bad[0])
-        return Finding("no_ready_endpoints", f"{what} has no Pod that runs: {text}.", trouble_fix(pod, why), FOREVER)
+        wait = CRASH_SECONDS if why.hard else FOREVER
+        return Finding("no_ready_endpoints", f"{what} has no Pod that runs: {text}.", trouble_fix(pod, why), wait)
     if pods:
         # All Pods are well, only the EndpointSlice lags.
         message = f"{what} has no endpoint yet, though Pod {name_of(pods[0])} is ready."
