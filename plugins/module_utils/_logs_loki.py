@@ -167,26 +167,32 @@ class Loki:
 
     def lines(self, now: float, window: float) -> dict[Key, int]:
         """Count the lines of the last C(window) seconds by container, in as few queries as Loki's limit allows."""
-        try:
-            return counts(self._vector(count_by(window, _BY), now))
-        except ApiError as exc:
-            if _TOO_MANY not in exc.body:
-                raise
-        found: dict[Key, int] = {}
-        for key in counts(self._vector(count_by(window, ("namespace",)), now)):
-            found.update(self._lines_of(key.namespace, now, window))
+        found = self._count(now, window, _BY)
+        if found is not None:
+            return found
+        namespaces = self._count(now, window, ("namespace",))
+        if namespaces is None:
+            return self._indexed(now, window)
+        found = {}
+        for key in namespaces:
+            part = self._count(now, window, _BY, namespace=key.namespace)
+            found.update(self._indexed(now, window, namespace=key.namespace) if part is None else part)
         return found
 
-    def _lines_of(self, namespace: str, now: float, window: float) -> dict[Key, int]:
+    def _count(self, now: float, window: float, by: t.Sequence[str], **labels: str) -> dict[Key, int] | None:
+        """Count by labels; None when those are more series than Loki returns."""
         try:
-            return counts(self._vector(count_by(window, _BY, namespace=namespace), now))
+            return counts(self._vector(count_by(window, by, **labels), now))
         except ApiError as exc:
             if _TOO_MANY not in exc.body:
                 raise
-        # More than 500 containers in one namespace: the index names the streams, each of them is a container's.
+            return None
+
+    def _indexed(self, now: float, window: float, **labels: str) -> dict[Key, int]:
+        """Count one line for each stream that the index knows: streams are not limited in number."""
         return {
-            Key(namespace, stream.get("pod", ""), stream.get("container", "")): 1
-            for stream in self.streams(now - window, now, namespace=namespace)
+            Key(stream.get("namespace", ""), stream.get("pod", ""), stream.get("container", "")): 1
+            for stream in self.streams(now - window, now, **labels)
         }
 
     def _vector(self, expr: str, now: float) -> list[dict[str, t.Any]]:

@@ -70,8 +70,8 @@ def present(container: Container, found: t.Container[Key], usable: t.Collection[
 
 
 def usable_labels(streams: t.Sequence[Stream]) -> set[str]:
-    """Which of C(pod) and C(container) any of these streams carries."""
-    return {name for name in ("pod", "container") if any(stream.get(name) for stream in streams)}
+    """Which of C(pod) and C(container) any of these streams carries; both where there is no stream to tell."""
+    return {name for name in ("pod", "container") if not streams or any(stream.get(name) for stream in streams)}
 
 
 def project(found: t.Mapping[Key, int], usable: t.Collection[str]) -> dict[Key, int]:

@@ -51,6 +51,7 @@ def test_a_vector_is_read_with_labels_that_are_absent() -> None:
 def test_labels_that_no_stream_has_do_not_make_every_container_look_missing() -> None:
     usable = streams.usable_labels([{"namespace": "data-platform", "pod": "trino-0"}])
     assert usable == {"pod"}
+    assert streams.usable_labels([]) == {"pod", "container"}
     found = streams.project({Key("data-platform", "trino-0", ""): 5}, usable)
     assert streams.present(container("trino-0"), found, usable)
     assert not streams.present(container("trino-1"), found, usable)
