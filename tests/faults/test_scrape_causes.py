@@ -59,7 +59,7 @@ FAULTS: list[tuple[str, str, dict[str, Any]]] = [
     ("target_down_dns", "nothing.invalid", entry("dns", targets=["nothing.invalid:80"], monitor="ScrapeConfig")),
     ("target_down_unreachable", "", entry("unreachable", targets=["10.244.200.200:80"], monitor="ScrapeConfig")),
     ("not_metrics", "text/html", entry("html", page("/html"))),
-    ("sample_limit", "50", entry("big", page("/big"), spec={"sampleLimit": 50})),
+    ("sample_limit", "sampleLimit", entry("big", page("/big"), spec={"sampleLimit": 50})),
     ("scrape_limit", "", entry("long", page("/long"), spec={"bodySizeLimit": "100B"})),
     ("must_have_missing", "t_absent", entry("must-have", page("/must-have"), must_have=["t_absent"])),
     ("not_healthy", "t_up", entry("unhealthy", page("/unhealthy"), health=[
@@ -67,10 +67,13 @@ FAULTS: list[tuple[str, str, dict[str, Any]]] = [
     ("too_few_samples", "1000", entry("few-samples", page("/few"), min_samples=1000)),
     ("fewer_targets", "2", entry("fewer", page("/fewer"), min_targets=2)),
     ("no_such_job", "t-nothing", entry("no-job", adopt=True, job="t-nothing")),
-    ("pod_not_ready", "unready", entry("unready", page("/unready"), selector={"app": "unready"})),
-    ("exporter_missing", "", {"name": "exporter", "kind": "postgresql", "namespace": NAMESPACE,
-                              "exporter": {"host": f"web.{NAMESPACE}.svc", "credentials_secret": "absent"}}),
+    ("pod_not_ready", "unready", entry("unready", {"port": "refused", **FAST}, selector={"app": "unready"})),
+    ("exporter_missing", "t-exporter", {"name": "exporter", "kind": "t-product", "namespace": NAMESPACE,
+                                        "exporter": {"host": f"web.{NAMESPACE}.svc"}}),
 ]  # fmt: skip
+# A product whose exporter nobody has deployed.
+PACKS = {"t-product": {"description": "A product of this test.", "exporter": {
+    "name": "t-exporter", "image": {"repository": "t", "tag": "1"}, "port": 9999}}}  # fmt: skip
 WELL = entry("well", page("/metrics"), must_have=["t_requests_total"])
 
 
@@ -125,7 +128,7 @@ def _objects() -> list[dict[str, Any]]:
         *[_service(app) for app in ("web", "empty", "unready")],
     ]
     entries = [WELL, *[fault for _code, _words, fault in FAULTS]]
-    catalogue = catalogue_resolve(entries, namespace="monitoring", exporters=True)
+    catalogue = catalogue_resolve(entries, PACKS, namespace="monitoring", exporters=True)
     for monitor in catalogue_monitors(catalogue):
         if monitor["metadata"]["name"] == "no-monitor":
             continue
@@ -148,7 +151,7 @@ def verdict(day1: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ver
     services = folder / "services.json"
     entries = [WELL, *[fault for _code, _words, fault in FAULTS]]
     settings = {"monitoring_services": entries, "monitoring_min_targets_total": 0, "monitoring_verify_timeout": 60}
-    services.write_text(json.dumps({**settings, "catalogue_exporters": True}))
+    services.write_text(json.dumps({**settings, "catalogue_exporters": True, "catalogue_packs": PACKS}))
     try:
         end = time.monotonic() + 240
         while True:
