@@ -8,6 +8,7 @@ specification gives another value is two truths.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ ROLES = sorted(path.parent.parent.name for path in (ROOT / "roles").glob("*/meta
 PYTHON_TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict, "path": str}
 
 
+@functools.cache
 def _load(path: Path) -> Any:
     return yaml.safe_load(path.read_text()) if path.exists() else None
 
