@@ -47,7 +47,7 @@ class Settings:
     :param namespace: where the objects lie. :param interval: of every group. :param runbook_base_url: the page of an
         alert is C(<base>/<AlertName>.md). :param overrides: alert -> keys, for every entry that does not say otherwise.
     :param extra_groups: native groups of the user. :param labels: of the objects, where Prometheus selects by label.
-    :param probes: whether probes are made, so that alerts about them make sense.
+    :param probes: whether black-box probes are alerted on, where the catalogue has a prober.
     """
 
     namespace: str = "monitoring"
@@ -56,7 +56,7 @@ class Settings:
     overrides: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
     extra_groups: t.Sequence[t.Mapping[str, t.Any]] = ()
     labels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    probes: bool = False
+    probes: bool = True
 
     @classmethod
     def of(cls, given: t.Any) -> Settings:
@@ -147,6 +147,7 @@ def rule_sets(catalogue: t.Mapping[str, t.Any], settings: Settings) -> list[Rule
     :raises ConfigError: an override names no alert or a wrong key.
     """
     active = [entry for entry in catalogue["entries"] if entry["state"] in ACTIVE]
+    probing = settings.probes and bool((catalogue.get("prober") or {}).get("url"))
     found = [
         RuleSet(f"{PREFIX}{group['group']}", group["group"], _general(group, active))
         for group in _rules_files.groups("cluster")
@@ -158,7 +159,7 @@ def rule_sets(catalogue: t.Mapping[str, t.Any], settings: Settings) -> list[Rule
             # adopted without a job: nothing says yet which series are its own
             if "$selector" not in alert["expr"] and entry["min_targets"] >= alert.get("min_targets", 0)
         ]
-        if settings.probes and (entry.get("probe") or {}).get("url"):
+        if probing and (entry.get("probe") or {}).get("url"):
             rules += [rule for group in _rules_files.groups("probe") for rule in _of_probe(group, entry)]
         if rules:
             found.append(RuleSet(f"{PREFIX}{entry['name']}", entry["name"], rules, entry))

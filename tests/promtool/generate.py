@@ -46,7 +46,8 @@ def catalogue_of(kind: str) -> dict[str, Any]:
     """A catalogue with one entry `x` of a kind, expected to have two targets."""
     entry = {"name": JOB, "kind": kind if kind != "general" else "generic", "namespace": "place", "min_targets": 2}
     entry |= {"team": "owners", "severity": "critical", "adopt": True, "job": JOB, "probe": {"url": _PROBE_URL}}
-    return _catalogue_resolve.resolve([entry], _packs.load(), {}, "monitoring", now="2026-01-01T00:00:00Z")
+    found = _catalogue_resolve.resolve([entry], _packs.load(), {}, "monitoring", now="2026-01-01T00:00:00Z")
+    return {**found, "entries": found["entries"][:1], "prober": {"url": "blackbox-exporter.monitoring.svc:9115"}}
 
 
 def suites() -> Iterator[Suite]:

@@ -128,12 +128,19 @@ def test_jobs_of_the_catalogue_are_not_told_twice() -> None:
 
 
 def test_probes_are_alerted_on_where_they_are_made() -> None:
-    entry = trino(probe={"url": "http://trino/v1/info"})
-    assert "trino/ServiceProbeFailing" not in rules(entry)
-    rule = rules(entry, probes=True)["trino/ServiceProbeFailing"]
-    assert 'probe_success{job="trino-probe"}' in rule["expr"]
-    assert rule["labels"]["severity"] == "critical"
-    assert "trino/ServiceProbeSlow" in rules(entry, probes=True)
+    world = catalogue(trino(probe={"url": "http://trino/v1/info"}))
+    probing = {**world, "prober": {"url": "blackbox-exporter.monitoring.svc:9115"}}
+
+    def names(given: dict[str, Any], **settings: Any) -> dict[str, Any]:
+        sets = _rules.rule_sets(given, _rules.Settings(**settings))
+        return {rule.alert: rule for one in sets for rule in one.rules}
+
+    assert "ServiceProbeFailing" not in names({**world, "prober": None})
+    assert "ServiceProbeFailing" not in names(probing, probes=False)
+    found = names(probing)
+    assert 'probe_success{job="trino-probe"}' in found["ServiceProbeFailing"].body["expr"]
+    assert found["ServiceProbeFailing"].labels()["severity"] == "critical"
+    assert "ServiceProbeSlow" in found
 
 
 def test_overrides_by_name() -> None:
