@@ -37,6 +37,9 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "refusals": _refusals,
+            "exporter_decisions": lambda catalogue, settings=None: _exporters.exporter_decisions(
+                plain(catalogue), plain(settings or {})
+            ),
             "exporter_objects": lambda catalogue, settings=None: _exporters.exporter_objects(
                 plain(catalogue), plain(settings or {})
             ),

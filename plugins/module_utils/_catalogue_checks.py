@@ -8,6 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
@@ -15,7 +16,12 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
     is_dns_label,
     seconds,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import Problem, show, type_of
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import (
+    Problem,
+    join,
+    show,
+    type_of,
+)
 
 
 def check_dns_label(value: Any, path: str) -> list[Problem]:
@@ -113,6 +119,63 @@ def check_objective(value: Any, path: str) -> list[Problem]:
     return []
 
 
+_SECRET_NAME = re.compile(r"(^|[-_.])(pass(word|wd|phrase)?|secret|token|api-?key)$", re.IGNORECASE)
+_USER_INFO = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_PATHS = ("/", "$credentials")
+_EXPANSION = re.compile(r"\$\([A-Za-z_]\w*\)")
+_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "x-api-key"}
+
+
+def check_arguments(value: Any, path: str) -> list[Problem]:
+    """Arguments are visible to everyone on the node, so no credential may stand in one, nor be expanded into one."""
+    remedy = (
+        "arguments are visible to everyone on the node: take it from the Secret as environment (credentials.env) or as "
+        "a file (credentials.files)"
+    )
+    problems = []
+    for number, text in enumerate(value):
+        place = f"{path}[{number}]"
+        name, equals, given = text.lstrip("-").partition("=")
+        # the next argument is the value where there is no =
+        if not equals and number + 1 < len(value) and not value[number + 1].startswith("-"):
+            given = value[number + 1]
+        if _USER_INFO.search(text):
+            problems.append(Problem(place, "holds a user and a password", remedy))
+        elif _EXPANSION.search(text):
+            problems.append(Problem(place, "expands an environment variable into an argument", remedy))
+        elif text.startswith("-") and _SECRET_NAME.search(name) and given and not given.startswith(_PATHS):
+            problems.append(Problem(place, f"gives {name} its value", remedy))
+    return problems
+
+
+def check_environment(value: Any, path: str) -> list[Problem]:
+    """Plain values of variables: whoever may read the Deployment reads them."""
+    remedy = "take it from the Secret: credentials: {env: {VARIABLE: key}}"
+    return [
+        Problem(join(path, key), "holds a credential", remedy)
+        for key, text in value.items()
+        if _USER_INFO.search(text) or _SECRET_NAME.search(str(key)) and text and not text.startswith(_PATHS)
+    ]
+
+
+def check_file_names(value: Any, path: str) -> list[Problem]:
+    """Names of files are keys of a ConfigMap."""
+    return [
+        Problem(join(path, name), "is not a file's name", "use letters, digits, -, _ and ., without a folder")
+        for name in value
+        if not isinstance(name, str) or not re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", name) or name in (".", "..")
+    ]
+
+
+def check_probe_headers(value: Any, path: str) -> list[Problem]:
+    """Headers of a probe stand in a ConfigMap."""
+    return [
+        Problem(join(path, name), "would be a credential in a ConfigMap", "name a path that needs no login")
+        for name in value
+        if str(name).lower() in _SECRET_HEADERS
+    ]
+
+
 CHECKS = {
     "dns-label": check_dns_label,
     "namespace": check_namespace,
@@ -121,4 +184,8 @@ CHECKS = {
     "window": check_window,
     "objective": check_objective,
     "port": check_port,
+    "exporter-args": check_arguments,
+    "exporter-env": check_environment,
+    "file-names": check_file_names,
+    "probe-headers": check_probe_headers,
 }

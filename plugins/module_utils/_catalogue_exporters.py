@@ -15,9 +15,17 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import Entry, merge, substitute
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
+    Entry,
+    merge,
+    substitute,
+    substitute_all,
+)
 
 PORT_NAME = "metrics"
+# Where the container finds its configuration, and the keys of its Secret that are wanted as files.
+FILES = "/etc/exporter"
+CREDENTIALS = "/etc/exporter-credentials"
 # so that NAME-exporter is a DNS label
 LONGEST_NAME = 63 - len("-exporter")
 # host, host.namespace, host.namespace.svc, host.namespace.svc.cluster.local: names only this cluster resolves
@@ -27,7 +35,8 @@ _IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\.[a-z0-9.-]+)?)
 def resolve_exporter(entry: Entry, pack: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     """What is to be deployed for the entry, in the monitoring ``namespace``.
 
-    ``env`` has values and Secret references as a container takes them; ``args`` never carries a credential.
+    ``env`` has values and Secret references as a container takes them; ``args`` never carries a credential. ``files``
+    is configuration by name, a text or data; ``secret_files`` are the keys of the Secret that are mounted.
     """
     spec, wanted = pack.get("exporter") or {}, entry["exporter"]
     name = f"{entry['name']}-exporter"
@@ -37,16 +46,21 @@ def resolve_exporter(entry: Entry, pack: Mapping[str, Any], namespace: str) -> d
         key: _token(value, (spec.get("settings") or {}).get(key) or {})
         for key, value in settings.items()
         if value is not None
-    }
+    } | {"files": FILES, "credentials": CREDENTIALS}
     env: list[dict[str, Any]] = [
         {"name": key, "value": substitute(value, tokens)}
         for key, value in merge(spec.get("env") or {}, wanted.get("env") or {}).items()
     ]
     secret = wanted.get("credentials_secret")
     keys = wanted.get("credentials_keys") or {}
+    mounted: list[str] = []
     if secret:
-        for variable, key in ((spec.get("credentials") or {}).get("env") or {}).items():
+        credentials = spec.get("credentials") or {}
+        for variable, key in (credentials.get("env") or {}).items():
             env.append({"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": keys.get(key, key)}}})
+        for variable, key in (credentials.get("files") or {}).items():
+            mounted.append(keys.get(key, key))
+            env.append({"name": variable, "value": f"{CREDENTIALS}/{mounted[-1]}"})
     image = merge(spec.get("image") or {}, wanted.get("image") or {})
     selector = {"app.kubernetes.io/name": spec.get("name", "exporter"), "app.kubernetes.io/instance": entry["name"]}
     path = spec.get("path", "/metrics")
@@ -64,7 +78,11 @@ def resolve_exporter(entry: Entry, pack: Mapping[str, Any], namespace: str) -> d
         "selector": selector,
         "labels": {**selector, "app": spec.get("name", "exporter"), "app.kubernetes.io/component": "exporter"},
         "credentials_secret": secret,
-        "secret_keys": sorted({one["valueFrom"]["secretKeyRef"]["key"] for one in env if "valueFrom" in one}),
+        "secret_files": sorted(set(mounted)),
+        "secret_keys": sorted(
+            {one["valueFrom"]["secretKeyRef"]["key"] for one in env if "valueFrom" in one}.union(mounted)
+        ),
+        "files": substitute_all(merge(spec.get("files") or {}, wanted.get("files") or {}), tokens),
         "host": settings.get("host"),
         "host_port": settings.get("port"),
         "resources": wanted.get("resources") or {},

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_ports as ports
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_probes as probes
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
     MONITORING_NAMESPACE,
     Entry,
@@ -50,7 +51,7 @@ def resolve(
     kubernetes: bool = True,
     monitor_labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The resolved catalogue: ``{cluster, namespace, entries, notes, faults}``; entries in the order of the variable.
+    """The resolved catalogue: ``{cluster, namespace, entries, prober, notes, faults}``; entries in the order written.
 
     :param services: ``monitoring_services``, already validated.
     :param cluster: ``cluster`` as returned by dataplatform.monitoring.cluster_info; empty when there is none.
@@ -64,6 +65,7 @@ def resolve(
 
     ``faults`` are sentences about what the cluster makes impossible; whoever deploys must refuse them, whoever only
     judges may go on: such an entry is resolved as well as possible, and its verdict will be red.
+    ``prober`` is None until there is one; an entry for it is added when somebody is probed and none was written.
     """
     cluster = plain(cluster) if isinstance(cluster, Mapping) else {}
     services = plain(services)
@@ -73,17 +75,29 @@ def resolve(
         notes.append(
             "The Services of the cluster are not known: ports and optional entries are taken as they are written."
         )
-    entries = []
-    for entry in services:
+    modules = probes.modules_of(packs.get(probes.KIND)) if packs.known(probes.KIND) else {}
+    prober = None
+
+    def resolved_of(entry: Entry) -> Entry:
         pack = packs.get(entry.get("kind", BASE_KIND))
-        if kubernetes:
-            entries.append(_resolve_entry(entry, pack, cluster, namespace, decide, monitor_labels or {}, faults, notes))
-        else:
-            entries.append(_resolve_plain(entry, pack, namespace, decide))
+        if not kubernetes:
+            return _resolve_plain(entry, pack, namespace, decide)
+        labels = monitor_labels or {}
+        return _resolve_entry(entry, pack, cluster, namespace, decide, labels, faults, notes, modules)
+
+    entries = [resolved_of(entry) for entry in services]
+    if kubernetes and modules:
+        if probes.probed(entries) and not any(entry["kind"] == probes.KIND for entry in entries):
+            own = resolved_of({"name": probes.NAME, "kind": probes.KIND, "exporter": {}})
+            # day 1 deploys none, and has nothing to say about it
+            entries += [own] if own["state"] == "present" else []
+        prober, more = probes.connect(entries, cluster, packs.get(probes.KIND))
+        notes += more
     return {
         "cluster": cluster_name,
         "namespace": namespace,
         "entries": entries,
+        "prober": prober,
         "notes": notes,
         "faults": faults.sentences,
     }
@@ -110,19 +124,12 @@ def _common(entry: Entry, pack: Mapping[str, Any], namespace: str) -> Entry:
         "previous_names": entry.get("previous_names", []),
         "slo": merge(pack.get("slo") or {}, entry["slo"]) if entry.get("slo") else None,
         "sli": pack.get("sli"),
-        "probe": _probe(entry, pack),
+        "probe": probes.wanted_probe(entry, pack),
     }
     defaults = {"min_samples": 1}
     for key in _REPLACED:
         resolved[key] = entry.get(key, pack.get(key, defaults.get(key, [])))
     return resolved
-
-
-def _probe(entry: Entry, pack: Mapping[str, Any]) -> dict[str, Any] | None:
-    merged = merge(pack.get("probe") or {}, entry.get("probe") or {})
-    if not merged or merged.pop("enabled", True) is False:
-        return None
-    return {"module": "http_2xx", "scheme": "http", "path": "/", **merged}
 
 
 def _finish(resolved: Entry, entry: Entry, pack: Mapping[str, Any], namespace: str) -> Entry:
@@ -196,6 +203,7 @@ def _resolve_entry(
     monitor_labels: Mapping[str, str],
     faults: Faults,
     notes: list[str],
+    modules: Mapping[str, Any],
 ) -> Entry:
     resolved = _common(entry, pack, namespace)
     name, home = resolved["name"], resolved["namespace"] or namespace
@@ -230,7 +238,7 @@ def _resolve_entry(
         wanted = wanted_endpoints(entry, exporter or pack, kind) or ([{}] if kind == "ScrapeConfig" else [])
         resolved["endpoints"] = _endpoints(resolved, wanted, cluster, faults, notes)
     if resolved["probe"] is not None:
-        resolved["probe"]["url"] = resolved["probe"].get("url") or _probe_url(resolved, cluster)
+        resolved["probe"]["url"] = probes.find_url(resolved, cluster, modules)
     return _finish(resolved, entry, pack, namespace)
 
 
@@ -315,16 +323,3 @@ def _unknown(endpoint: Mapping[str, Any], key: str, why: str) -> ports.Resolved:
     done = {(key if name == "port" else name): value for name, value in endpoint.items()}
     note = f"{why}, so {port} is taken for a declared container port ({key}); run again when that has changed"
     return ports.Resolved(done, note=note)
-
-
-def _probe_url(resolved: Entry, cluster: Mapping[str, Any]) -> str | None:
-    """The address a black-box probe asks: the first Service selected that has the wanted port."""
-    probe = resolved["probe"]
-    if resolved["exporter"] is not None or resolved["monitor"] == "ScrapeConfig":
-        return None
-    services = ports.matching(cluster.get("services"), resolved["namespaces"], resolved["selector"])
-    for service in services:
-        for port in service.get("ports") or ():
-            if probe.get("port") in (None, port.get("name"), port.get("port"), port.get("targetPort")):
-                return f"{probe['scheme']}://{service['name']}.{service['namespace']}.svc:{port['port']}{probe['path']}"
-    return None

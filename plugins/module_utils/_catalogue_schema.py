@@ -68,6 +68,55 @@ HEALTH: dict[str, Any] = {
 MUST_HAVE: dict[str, Any] = {"type": "array", "items": _METRIC}
 DROP: dict[str, Any] = {"type": "array", "items": _TEXT}
 
+_TEXTS = {"type": "array", "items": _TEXT}
+_HEADER_MATCHES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["header", "regexp"],
+        "properties": {"header": _TEXT, "regexp": _TEXT, "allow_missing": _FLAG},
+    },
+}
+_NO_LOGIN = "name a path that needs no login: a probe's configuration is no place for credentials"
+# What blackbox_exporter takes in a module's `http`, without what it would have to log in with: an unknown key stops it,
+# and with it the probes of all others.
+PROBE_HTTP: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "valid_status_codes": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 100, "maximum": 599, "x-remedy": "status codes are 100 to 599"},
+        },
+        "valid_http_versions": {"type": "array", "items": {"type": "string", "x-remedy": 'write "HTTP/1.1", quoted'}},
+        "method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "OPTIONS"]},
+        "headers": {"type": "object", "x-check": "probe-headers", "additionalProperties": {"type": "string"}},
+        "body": {"type": "string"},
+        "follow_redirects": _FLAG,
+        "fail_if_ssl": _FLAG,
+        "fail_if_not_ssl": _FLAG,
+        "fail_if_body_matches_regexp": _TEXTS,
+        "fail_if_body_not_matches_regexp": _TEXTS,
+        "fail_if_header_matches": _HEADER_MATCHES,
+        "fail_if_header_not_matches": _HEADER_MATCHES,
+        "preferred_ip_protocol": {"type": "string", "enum": ["ip4", "ip6"]},
+        "ip_protocol_fallback": _FLAG,
+        "compression": {"type": "string", "enum": ["gzip", "br", "deflate", "identity"]},
+        "tls_config": {
+            "type": "object",
+            "properties": {
+                "insecure_skip_verify": _FLAG,
+                "server_name": _TEXT,
+                "min_version": {"type": "string", "enum": ["TLS10", "TLS11", "TLS12", "TLS13"]},
+            },
+        },
+    },
+    "x-moved": {
+        **dict.fromkeys(("basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file"), _NO_LOGIN),
+        "status": "did you mean valid_status_codes?",
+        "no_follow_redirects": "write follow_redirects: false",
+    },
+}
+
 PROBE: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -78,10 +127,15 @@ PROBE: dict[str, Any] = {
         "module": _TEXT,
         "url": {
             "type": "string",
-            "pattern": "^[a-z]+://[^/@]+(/.*)?$",
+            "pattern": r"^(https?://[^/@\s]+(/\S*)?|[^/@:\s]+:\d+)$",
             "x-remedy": "write scheme://host:port/path, without user or password",
         },
         "interval": _DURATION,
+        "http": PROBE_HTTP,
+    },
+    "x-moved": {
+        "valid_status_codes": "write it inside probe: {http: {valid_status_codes: [...]}}",
+        "accepted_status_codes": "write probe: {http: {valid_status_codes: [...]}}",
     },
 }
 
@@ -151,6 +205,13 @@ IMAGE: dict[str, Any] = {
     },
 }
 
+ARGS: dict[str, Any] = {"type": "array", "x-check": "exporter-args", "items": {"type": "string"}}
+# Configuration by file name: a text as it stands, or data, which is written as JSON (and so as YAML).
+FILES: dict[str, Any] = {
+    "type": "object",
+    "x-check": "file-names",
+    "additionalProperties": {"x-types": ["string", "object", "array"]},
+}
 # Keys of `exporter:` in an entry that every pack understands; a pack adds its own under exporter.settings.
 EXPORTER_KEYS: dict[str, Any] = {
     "host": {
@@ -162,11 +223,13 @@ EXPORTER_KEYS: dict[str, Any] = {
     "credentials_secret": {**_NAME, "x-remedy": "write the name of a Secret in the monitoring namespace"},
     "credentials_keys": {"type": "object", "additionalProperties": _TEXT},
     "image": IMAGE,
-    "args": {"type": "array", "items": {"type": "string"}},
+    "args": ARGS,
     "env": {
         "type": "object",
+        "x-check": "exporter-env",
         "additionalProperties": {"type": "string", "x-remedy": "quote it: environment variables are texts"},
     },
+    "files": FILES,
     "resources": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
 }
 _REFERENCED = "put it into a Secret of the monitoring namespace and name that Secret in credentials_secret"

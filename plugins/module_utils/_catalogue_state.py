@@ -76,7 +76,9 @@ class Decider:
                 f"({self._absent(entry, service)}): it stays expected. If it was removed on purpose, "
                 f"take the entry out, or run once with catalogue_forget: [{name}]."
             )
-        if state == "present" and entry["exporter"] is not None and not self._exporter_there(entry, old):
+        if entry["exporter"] is not None:
+            entry["exporter"]["deployed"] = self._deployed(entry, old)
+        if state == "present" and entry["exporter"] is not None and not self._exporter_there(entry):
             state, reason = "pending", "its exporter is not deployed yet; it comes with day 2 (role exporters)"
         entry.update(state=state, reason=reason, since=self.since(name, state))
 
@@ -100,9 +102,13 @@ class Decider:
         what = "Pod" if entry["monitor"] == "PodMonitor" else "Service"
         return f"no {what} in {', '.join(entry['namespaces'])} has the labels {selector_text(entry['selector'])}"
 
-    def _exporter_there(self, entry: Entry, old: Mapping[str, Any]) -> bool:
+    def _exporter_there(self, entry: Entry) -> bool:
         if self._exporters is True or isinstance(self._exporters, set) and entry["kind"] in self._exporters:
             return True
+        return bool(entry["exporter"]["deployed"])
+
+    def _deployed(self, entry: Entry, old: Mapping[str, Any]) -> bool:
+        """Whether an earlier run deployed it: a later one that deploys fewer kinds leaves it where it is."""
         if old.get("state") == "present":
             return True
         wanted = (self._namespace, entry["exporter"]["name"])

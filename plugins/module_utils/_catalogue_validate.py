@@ -27,6 +27,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
     wanted_endpoints,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_exporters import LONGEST_NAME
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_probes import KIND as PROBER
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_probes import check_probe
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import check, suggest, type_of
 
 VARIABLE = "monitoring_services"
@@ -124,6 +126,7 @@ def _check_entry(
                 )
         return
     _check_exporter(entry, kind, pack, where, faults)
+    check_probe(entry, pack, packs.get(PROBER) if packs.known(PROBER) else {}, where, faults)
     adopted = entry.get("adopt", (pack or {}).get("adopt", False)) is True
     if adopted:
         for key in ("endpoints", "exporter", "targets", "monitor", "spec", "drop"):
@@ -291,8 +294,9 @@ def _check_exporter(
                 f"add {name}" + (f": {setting['description']}" if setting.get("description") else ""),
             )
     credentials = spec.get("credentials")
+    known = _secret_keys(credentials)
     if isinstance(credentials, Mapping) and credentials.get("required") and "credentials_secret" not in exporter:
-        keys = " and ".join(sorted(str(key) for key in (credentials.get("env") or {}).values()))
+        keys = " and ".join(known)
         faults.add(
             where,
             "exporter.credentials_secret",
@@ -301,12 +305,19 @@ def _check_exporter(
         )
     wanted = exporter.get("credentials_keys")
     if isinstance(wanted, Mapping) and isinstance(credentials, Mapping):
-        known = list((credentials.get("env") or {}).values())
         for name in wanted:
             if name not in known:
                 faults.add(
                     where, f"exporter.credentials_keys.{name}", "unknown key", suggest(name, known, "known keys")
                 )
+
+
+def _secret_keys(credentials: Any) -> list[str]:
+    """The keys of the Secret that a pack's exporter logs in with."""
+    if not isinstance(credentials, Mapping):
+        return []
+    parts = [credentials.get(key) for key in ("env", "files")]
+    return sorted({str(key) for part in parts if isinstance(part, Mapping) for key in part.values()})
 
 
 def _check_together(services: list[Any], packs: _packs.Packs, faults: Faults) -> None:

@@ -234,6 +234,18 @@ CAUSES: dict[str, Cause] = {
         "The target answers, but what the pack says must be true of the product is not: an exporter without its "
         "database, a cluster without nodes. The message names the offending instance and value.",
     ),
+    "prober_missing": Cause(
+        "scrape",
+        "Nobody makes the probe",
+        "A Probe is carried out by the blackbox exporter that it names. That one's Service is gone, or no Pod of it "
+        "runs: nothing is known about the services it should ask.",
+    ),
+    "probe_failed": Cause(
+        "scrape",
+        "The service does not answer its probe as it should",
+        "The prober runs and has asked the service as its users do: no answer came, or one with another status. The "
+        "fix makes the same probe once more and prints how it went.",
+    ),
     "must_have_missing": Cause(
         "scrape",
         "Metrics that must be there are missing",

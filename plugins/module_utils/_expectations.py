@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import Entry
 
+# The kind of an expectation about a probe; no pack has this name.
+PROBE_KIND = "probe"
 _SCRAPE_KEYS = (
     "name",
     "kind",
@@ -31,10 +34,50 @@ _SCRAPE_KEYS = (
 
 
 def scrape_expectations(catalogue: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One expectation per entry, in catalogue order, for dataplatform.monitoring.verify_scrape_targets."""
-    return [
-        {**{key: entry[key] for key in _SCRAPE_KEYS}, "monitor": _monitor_of(entry)} for entry in catalogue["entries"]
-    ]
+    """One expectation per entry, in catalogue order, for dataplatform.monitoring.verify_scrape_targets.
+
+    With a prober, that of an entry's probe follows as ``<entry>-probe``.
+    """
+    entries, found = catalogue["entries"], []
+    prober = catalogue.get("prober")
+    for entry in entries:
+        found.append({**{key: entry[key] for key in _SCRAPE_KEYS}, "monitor": _monitor_of(entry)})
+        if prober and entry["state"] in ("present", "adopted") and entry["probe"] and entry["probe"].get("url"):
+            found.append(_probe_expectation(entry, prober, catalogue["namespace"]))
+    return found
+
+
+def _probe_expectation(entry: Entry, prober: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    probe, name = entry["probe"], f"{entry['name']}-probe"
+    question = f"module={quote(probe['module'])}&target={quote(probe['url'], safe='')}&debug=true"
+    if prober.get("deployed"):
+        ask = f"kubectl -n {prober['namespace']} exec deploy/{prober['service']} -- wget -qO- "
+        ask += f"'http://127.0.0.1:{prober['url'].rpartition(':')[2]}/probe?{question}'"
+    else:
+        ask = f"kubectl get --raw '/api/v1/namespaces/{prober['namespace']}/services/{prober['service']}:"
+        ask += f"{prober['url'].rpartition(':')[2]}/proxy/probe?{question}'"
+    health = {
+        "expr": "probe_success{$selector}",
+        "equals": 1,
+        "means": f"{probe['url']} answers with {probe.get('accepts') or 'status 2xx'}",
+        "fix": ask,
+    }
+    return {
+        "name": name,
+        "kind": PROBE_KIND,
+        "job": name,
+        "state": "present",
+        "reason": "",
+        "namespaces": [],
+        "selector": {},
+        "endpoints": [],
+        "health": [health],
+        "must_have": ["probe_success", "probe_duration_seconds"],
+        "min_samples": 5,
+        "min_targets": 1,
+        "exporter": None,
+        "monitor": {"kind": "Probe", "namespace": entry["monitor_namespace"] or namespace, "name": entry["name"]},
+    }
 
 
 def _monitor_of(entry: Entry) -> dict[str, str] | None:
@@ -67,6 +110,8 @@ def workload_expectations(catalogue: Mapping[str, Any]) -> list[dict[str, Any]]:
         if entry["state"] not in ("present", "adopted", "pending") or not entry["namespace"] or entry["targets"]:
             continue
         of_exporter = entry["exporter"] is not None
+        if of_exporter and not entry["exporter"].get("host"):
+            continue  # the prober: it asks many, and is itself no service of the platform
         labels = entry["selector"].get("matchLabels") or {}
         if not of_exporter and not labels:
             continue  # somebody else's monitor: nobody said which Pods are meant

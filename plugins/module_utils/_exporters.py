@@ -2,19 +2,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Objects of an exporter: Deployment, Service, NetworkPolicy. This module util is PRIVATE to the collection.
+"""Objects of an exporter: ConfigMap, Deployment, Service, NetworkPolicy. This module util is PRIVATE to the collection.
 
 One shape for every product; what differs (image, arguments, environment) is data of its pack. Pure functions.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import typing as t
+
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_exporters import CREDENTIALS, FILES
 
 Object = dict[str, t.Any]
 
 _LABELS = {"app.kubernetes.io/managed-by": "dataplatform.monitoring", "app.kubernetes.io/part-of": "monitoring"}
 _ENTRY = "dataplatform.monitoring/entry"
+# Changes with the configuration, so that the Pods are replaced by such as have read it.
+_CONFIGURATION = "dataplatform.monitoring/configuration"
 # The user `nobody` of the distroless and busybox images that exporters come in.
 _USER = 65534
 
@@ -22,13 +28,34 @@ _USER = 65534
 def deployed(catalogue: t.Mapping[str, t.Any], kinds: t.Sequence[str] = ()) -> list[Object]:
     """Entries whose exporter is to run: those that are present and bring one.
 
-    :param kinds: only these kinds, all of them when empty.
+    :param kinds: only these kinds, all of them when empty. What an earlier run deployed stays: a run of day 1 must not
+        take away what day 2 has brought.
     """
     return [
         entry
         for entry in catalogue.get("entries") or []
-        if entry.get("exporter") and entry.get("state") == "present" and (not kinds or entry.get("kind") in kinds)
+        if entry.get("exporter")
+        and entry.get("state") == "present"
+        and (not kinds or entry.get("kind") in kinds or entry["exporter"].get("deployed"))
     ]
+
+
+def exporter_decisions(catalogue: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[str]:
+    """One line per entry with an exporter: what was decided, and why."""
+    running = [entry["name"] for entry in deployed(catalogue, settings.get("kinds") or ())]
+    lines = []
+    for entry in catalogue.get("entries") or []:
+        exporter = entry.get("exporter")
+        if not exporter:
+            continue
+        if entry["name"] in running:
+            asks = f", which asks {exporter['host']}" if exporter.get("host") else ""
+            why = " (optional, and there)" if entry.get("optional") else ""
+            lines.append(f"{entry['name']}: {exporter['name']} is deployed{asks}{why}.")
+        else:
+            why = entry.get("reason") or "its kind is not in exporters_kinds"
+            lines.append(f"{entry['name']}: {entry['state']}: {why}.")
+    return lines
 
 
 def exporter_objects(catalogue: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[Object]:
@@ -38,6 +65,8 @@ def exporter_objects(catalogue: t.Mapping[str, t.Any], settings: t.Mapping[str, 
     """
     found: list[Object] = []
     for entry in deployed(catalogue, settings.get("kinds") or ()):
+        if entry["exporter"].get("files"):
+            found.append(_config_map(entry))
         found += [_deployment(entry, settings), _service(entry)]
         if settings.get("network_policy", True):
             found.append(_network_policy(entry))
@@ -84,8 +113,37 @@ def _image(image: str, registry: str) -> str:
     return f"{registry.rstrip('/')}/{rest if named else image}"
 
 
+def _contents(exporter: Object) -> dict[str, str]:
+    """The files as texts; data is written as JSON, which is YAML as well."""
+    return {
+        name: held if isinstance(held, str) else json.dumps(held, indent=2, sort_keys=True) + "\n"
+        for name, held in (exporter.get("files") or {}).items()
+    }
+
+
+def _config_map(entry: Object) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(entry), "data": _contents(entry["exporter"])}
+
+
+def _mounts(exporter: Object) -> tuple[list[Object], list[Object]]:
+    """Volumes and where they are mounted: configuration, and the keys of the Secret that are wanted as files."""
+    volumes: list[Object] = []
+    mounts: list[Object] = []
+    if exporter.get("files"):
+        volumes.append({"name": "files", "configMap": {"name": exporter["name"]}})
+        mounts.append({"name": "files", "mountPath": FILES, "readOnly": True})
+    if exporter.get("secret_files"):
+        items = [{"key": key, "path": key} for key in exporter["secret_files"]]
+        # for the group of the Pod alone
+        secret = {"secretName": exporter["credentials_secret"], "items": items, "defaultMode": 0o440}
+        volumes.append({"name": "credentials", "secret": secret})
+        mounts.append({"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True})
+    return volumes, mounts
+
+
 def _deployment(entry: Object, settings: t.Mapping[str, t.Any]) -> Object:
     exporter = entry["exporter"]
+    volumes, mounts = _mounts(exporter)
     probe = {"tcpSocket": {"port": exporter["port_name"]}, "periodSeconds": 10, "timeoutSeconds": 3}
     container = {
         "name": "exporter",
@@ -95,6 +153,7 @@ def _deployment(entry: Object, settings: t.Mapping[str, t.Any]) -> Object:
         "env": list(exporter["env"]),
         "ports": [{"name": exporter["port_name"], "containerPort": int(exporter["port"]), "protocol": "TCP"}],
         "resources": exporter.get("resources") or settings.get("resources") or {},
+        "volumeMounts": mounts,
         # The port alone: what an exporter says about its product is judged by the verdict, not by the kubelet.
         "readinessProbe": probe,
         "livenessProbe": {**probe, "periodSeconds": 30, "failureThreshold": 4},
@@ -112,9 +171,16 @@ def _deployment(entry: Object, settings: t.Mapping[str, t.Any]) -> Object:
             "runAsNonRoot": True,
             "runAsUser": _USER,
             "runAsGroup": _USER,
+            **({"fsGroup": _USER} if exporter.get("secret_files") else {}),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
+    if volumes:
+        pod["volumes"] = volumes
+    metadata: Object = {"labels": {**exporter["labels"], _ENTRY: entry["name"]}}
+    if exporter.get("files"):
+        told = json.dumps(_contents(exporter), sort_keys=True)
+        metadata["annotations"] = {_CONFIGURATION: hashlib.sha256(told.encode()).hexdigest()[:16]}
     for key, name in (("node_selector", "nodeSelector"), ("tolerations", "tolerations")):
         if settings.get(key):
             pod[name] = settings[key]
@@ -130,7 +196,7 @@ def _deployment(entry: Object, settings: t.Mapping[str, t.Any]) -> Object:
             "selector": {"matchLabels": dict(exporter["selector"])},
             # A second exporter beside the first would be a target twice.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
-            "template": {"metadata": {"labels": {**exporter["labels"], _ENTRY: entry["name"]}}, "spec": pod},
+            "template": {"metadata": metadata, "spec": pod},
         },
     }
 

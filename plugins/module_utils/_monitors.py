@@ -25,10 +25,11 @@ def monitors(catalogue: Mapping[str, Any], prober_url: str | None = None) -> lis
     """The monitors of all entries that are present, in catalogue order.
 
     Entries that are skipped, adopted or pending have none. A Probe is made for entries with ``probe`` and a known
-    address when ``prober_url`` (``host:port`` of the blackbox exporter) is given.
+    address as soon as there is a prober: the catalogue's, or the one at ``prober_url`` (``host:port``).
     """
-    found = []
-    for entry in catalogue["entries"]:
+    entries, found = catalogue["entries"], []
+    prober_url = prober_url or (catalogue.get("prober") or {}).get("url")
+    for entry in entries:
         if entry["state"] == "present" and entry["monitor"]:
             found.append(_scrape_config(entry) if entry["monitor"] == "ScrapeConfig" else _monitor(entry))
         if prober_url and entry["state"] in ("present", "adopted") and entry.get("probe") and entry["probe"].get("url"):

@@ -61,14 +61,16 @@ _EXPORTER: dict[str, Any] = {
                 },
             },
         },
-        "env": {"type": "object", "additionalProperties": {"type": "string"}},
-        "args": {"type": "array", "items": {"type": "string"}},
+        "env": {"type": "object", "x-check": "exporter-env", "additionalProperties": {"type": "string"}},
+        "args": entry_schema.ARGS,
+        "files": entry_schema.FILES,
         "credentials": {
             "type": "object",
-            "required": ["env"],
             "properties": {
                 "required": {"type": "boolean"},
+                # variable -> key of the Secret; with `files` the variable holds the path of the mounted key
                 "env": {"type": "object", "additionalProperties": _TEXT},
+                "files": {"type": "object", "additionalProperties": _TEXT},
                 "description": _TEXT,
             },
         },
@@ -250,7 +252,7 @@ def _check_exporter(pack: Mapping[str, Any], where: str, faults: Faults) -> None
     exporter = pack.get("exporter")
     if not isinstance(exporter, Mapping) or not isinstance(exporter.get("settings", {}), Mapping):
         return
-    known = {"host", "port", *exporter.get("settings", {})}
+    known = {"host", "port", "files", "credentials", *exporter.get("settings", {})}
     texts = [(f"exporter.env.{key}", value) for key, value in _mapping(exporter.get("env")).items()]
     arguments = exporter.get("args")
     texts += [

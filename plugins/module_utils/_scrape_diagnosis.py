@@ -22,6 +22,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _scrape_health,
     _scrape_live,
     _scrape_monitor,
+    _scrape_probe,
     _scrape_reach,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import selects
@@ -52,11 +53,12 @@ ORDER = (
     "exporter_missing", "no_service_matches", "no_pod_matches", "no_such_port", "port_is_number", "no_ready_endpoints",
     "config_not_loaded", "config_stale",
     "prometheus_rbac", "not_discovered", "dropped_by_relabeling", "no_such_job",
+    "prober_missing",
     "pod_not_ready", "control_plane_loopback",
     "target_down_dns", "target_down_unreachable", "target_down_refused", "target_down_timeout", "target_down_tls",
     "target_down_credentials", "target_down_unauthorized", "target_down_not_found", "target_down_server_error",
     "target_down_http", "target_down_closed", "not_metrics", "sample_limit", "scrape_limit", "target_down",
-    "wrong_job", "not_healthy", "must_have_missing", "too_few_samples",
+    "wrong_job", "probe_failed", "not_healthy", "must_have_missing", "too_few_samples",
     "fewer_targets", "more_targets", "scraped_twice", "flapping", "replicas_disagree", "target_vanished",
     "not_scraped_yet",
 )  # fmt: skip
@@ -200,7 +202,9 @@ def _judge_view(
     findings += _wrong_job(expectation, subject, seen)
     if job:
         findings += _scrape_health.judge(expectation, job, seen, view, snapshot, now, started)
-    if any(finding.code in _OF_TARGETS for finding in findings):
+    if _scrape_probe.is_probe(expectation):
+        findings = _scrape_probe.explain(expectation, item, job, findings, view, snapshot, now)
+    elif any(finding.code in _OF_TARGETS for finding in findings):
         findings += _scrape_exporter.judge_source(expectation, snapshot, now)
     if not findings and not subject.blocked:
         findings += _scrape_counts.judge_floor(expectation, seen)
@@ -295,6 +299,8 @@ def _conclude(
     up = frozenset(item.url for item in best if item.up)
     expected = _expected_text(expectation, subject)
     observed = _observed_text(best, views)
+    if _scrape_probe.is_probe(expectation):
+        expected, observed = _scrape_probe.texts(expectation, expected, observed, findings)
     details = _details(subject, by_view, views)
     notes = list(dict.fromkeys(note for seen in by_view for note in _scrape_live.recovery_notes(seen, now)))
     waiting = [next_scrape(item.target, now) for seen in by_view for item in seen if not item.leaving]
