@@ -156,10 +156,12 @@ def marked(lab: Lab) -> Lab:
 
 @pytest.fixture(scope="session")
 def day1(marked: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Day 1 is on it, and everything is well."""
+    """Day 1 is on it, and everything is well. A lab that is well already is taken as it is."""
     bench = Bench(marked, tmp_path_factory.mktemp("day1"))
-    verdict = bench.play("day1")
-    assert verdict.returncode == 0, f"day 1 is red before anything was broken: {verdict.red()}"
+    if bench.play("verify").returncode:
+        bench.play("day1")
+        verdict = bench.play("verify")
+        assert verdict.returncode == 0, f"red before anything was broken: {verdict.red()}"
     return marked
 
 
