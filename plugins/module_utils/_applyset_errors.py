@@ -225,5 +225,5 @@ def _first_field(causes: t.Sequence[Object]) -> str:
 
 
 def _cause_text(cause: Object, obj: Object | None) -> str:
-    text = _clean(str(cause.get("message") or cause.get("reason") or "is invalid"))
+    text = _clean(str(cause.get("message") or "")) or _clean(str(cause.get("reason") or "")) or "is invalid"
     return scrub(text, obj) if obj is not None and obj.get("kind") == "Secret" else text

@@ -137,13 +137,15 @@ def test_scalars_and_vectors_are_samples():
         _prometheus.query(matrix, "up[5m]")
 
 
-PORTS = {"metadata": {"namespace": "m", "name": "p"}, "spec": {"ports": [{"name": "web", "port": 1}, {"port": 2}]}}
+PORTS = {"metadata": {"namespace": "m", "name": "p"}, "spec": {"ports": [{"name": "grpc", "port": 1}, {"port": 2}]}}
 
 
 def test_the_port_of_a_service():
-    assert _servers.service_port(PORTS, "web")["port"] == 1
+    assert _servers.service_port(PORTS, "grpc")["port"] == 1
     assert _servers.service_port(PORTS, 2)["port"] == 2
-    with pytest.raises(ConfigError, match=r"Service m/p has no port http\*; there are: web 1, \(unnamed\) 2"):
+    operated = {"spec": {"ports": [{"name": "mesh", "port": 9094}, {"name": "web", "port": 9093}]}}
+    assert _servers.service_port(operated, None)["port"] == 9093
+    with pytest.raises(ConfigError, match=r"Service m/p has no port http\*; there are: grpc 1, \(unnamed\) 2"):
         _servers.service_port(PORTS, None)
 
 
