@@ -21,7 +21,7 @@ def test_a_service_port_was_renamed(bench: Bench) -> None:
         assert "metrics" in cause["message"]
         assert "prom" in cause["message"], "the ports that there are"
         options = bench.catalogue("trino", cause["fix"])
-        assert bench.play("day1", *options).returncode == 0
+        assert bench.play("day1", *options).red() == {}
         bench.until_green(240, *options)
     finally:
         bench.patch("service", "data-platform", "trino", [{**rename[0], "value": "metrics"}])
