@@ -48,7 +48,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_se
 )
 
 # Service discovery brings a change to the targets within 5 s (discovery manager) and a little.
-DISCOVERY_SECONDS = 15.0
+DISCOVERY_SECONDS = 10.0
 # By which the operator deals targets out to shards (pkg/prometheus/promcfg.go).
 _SHARDING = {"__tmp_hash", "__tmp_current_shard"}
 
@@ -163,7 +163,7 @@ def judge_empty_pool(expectation: Expectation, pool: str, view: View, snapshot: 
                 "Look at its discovery, at files and names it reads",
                 f"promtool check service-discovery prometheus.yml {pool}",
             ),
-            15.0,
+            10.0,
         )
     rules = (view.job(pool) or {}).get("relabel_configs") or []
     number = _dropping_rule(pool, rules, found[0], snapshot)

@@ -234,7 +234,7 @@ def _wrong_job(expectation: Expectation, subject: _Subject, seen: t.Sequence[See
             f"Its targets have job={has} instead of {expectation.job}: alerts, panels and objectives of "
             f"{expectation.name} select nothing.",
             fix(f"Every item of {key} of {expectation.monitor_text} needs", f"relabelings: [{_flow_rule(rule)}]"),
-            15.0,
+            10.0,
         )
     ]
 
@@ -256,7 +256,7 @@ def _no_target(expectation: Expectation, subject: _Subject, view: View, snapshot
                 f"Prometheus runs a configuration without job {wanted}; it could not load its newest one and keeps "
                 f"that of {format_time(view.config_time)}.",
                 fix("Read what is wrong with it", "promtool check config /etc/prometheus/prometheus.yml"),
-                15.0,
+                10.0,
             )
         )
     jobs = sorted({str((target.get("labels") or {}).get("job")) for target in view.targets})
@@ -276,7 +276,7 @@ def _no_target(expectation: Expectation, subject: _Subject, view: View, snapshot
         remedy = entry_line(expectation, "job", near[0], "name the job as it is")
     else:
         remedy = fix("Add a scrape configuration to Prometheus", f"job_name: {wanted}")
-    return [*findings, Finding("no_such_job", message, remedy, 15.0)]
+    return [*findings, Finding("no_such_job", message, remedy, 10.0)]
 
 
 def _as_seen_by(view: View, views: t.Sequence[View], findings: list[Finding]) -> list[Finding]:

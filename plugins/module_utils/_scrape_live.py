@@ -282,7 +282,7 @@ def judge_twice(expectation: Expectation, seen: t.Sequence[Seen], view: View, po
                 "Remove one of the two scrape configurations; the other one is", f"job_name: {next(iter(others))}"
             )
         findings.append(
-            Finding("scraped_twice", f"{shared} is scraped by two monitors: {mine} and {them}.", remedy, 15.0)
+            Finding("scraped_twice", f"{shared} is scraped by two monitors: {mine} and {them}.", remedy, 10.0)
         )
     return findings
 
@@ -297,7 +297,7 @@ def _twice_inside(expectation: Expectation, groups: t.Sequence[t.Sequence[Seen]]
         message += f"by the endpoints {some(pools)}."
         spare = {_index(pool) for pool in pools[1:]}
         kept = [item for number, item in enumerate(own_endpoints(expectation)) if number not in spare]
-        return Finding("more_targets", message, entry_line(expectation, "endpoints", kept, "keep one of the two"), 15.0)
+        return Finding("more_targets", message, entry_line(expectation, "endpoints", kept, "keep one of the two"), 10.0)
     distinct = [service for service in dict.fromkeys(services) if service]
     if len(distinct) > 1:
         message += f"through the Services {some(distinct)}, which the selector both matches."
@@ -310,7 +310,7 @@ def _twice_inside(expectation: Expectation, groups: t.Sequence[t.Sequence[Seen]]
         why = "drop what differs"
     ours = own_endpoints(expectation)
     rules = [*((ours[index].get("relabelings") or []) if index < len(ours) else []), rule]
-    return Finding("more_targets", message, endpoint_line(expectation, index, {"relabelings": rules}, why), 15.0)
+    return Finding("more_targets", message, endpoint_line(expectation, index, {"relabelings": rules}, why), 10.0)
 
 
 def _index(pool: str) -> int:
