@@ -56,6 +56,15 @@ def test_every_role_has_a_specification_and_a_readme() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_every_entry_point_asks_for_the_same(role: str) -> None:
+    """A play that uses a role in parts is told the same as one that uses it whole."""
+    points = _load(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]
+    assert {name: point.get("options") or {} for name, point in points.items()} == dict.fromkeys(points, spec_of(role))
+    tasks = ROOT / "roles" / role / "tasks"
+    assert [name for name in points if not (tasks / f"{name}.yml").exists()] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_every_default_has_an_option(role: str) -> None:
     assert sorted(set(defaults_of(role)) - set(spec_of(role))) == []
 
