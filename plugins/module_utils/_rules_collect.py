@@ -21,10 +21,14 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_mod
     Object,
     Replica,
     Snapshot,
+    wanted_name,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_series import Series
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_taken import loaded_groups
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_selection import asked_prometheus
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_selection import (
+    asked_prometheus,
+    reported_rejection,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_services import labels_of, namespace_of
 
 if t.TYPE_CHECKING:
@@ -33,6 +37,8 @@ if t.TYPE_CHECKING:
 _OPERATOR = "/apis/monitoring.coreos.com/v1"
 # How far back failed and skipped evaluations count, in seconds.
 FAILURE_WINDOW = 900.0
+# Of one rejected object.
+_MOST_RULES = 100
 _FAILURES = "prometheus_rule_evaluation_failures_total"
 _MISSED = "prometheus_rule_group_iterations_missed_total"
 
@@ -69,7 +75,21 @@ class Collector:
         snapshot = Snapshot(replicas, objects, self._prometheuses(), self._namespaces())
         away = [one for one in objects if not any(loaded_groups(one, replica.groups) for replica in replicas)]
         snapshot.events = self._events({namespace_of(item) for item in away})
+        for item in away:
+            if reported_rejection(item, snapshot.events) is not None:
+                place = (namespace_of(item), str(item["metadata"]["name"]))
+                snapshot.unreadable[place] = self._unreadable(item)
         return snapshot
+
+    def _unreadable(self, item: Object) -> list[tuple[str, str, str]]:
+        """Name, expression and error of the rules that Prometheus cannot read; asking for the format evaluates nothing."""
+        found = []
+        rules = [rule for group in item["spec"].get("groups") or [] for rule in group.get("rules") or []]
+        for rule in rules[:_MOST_RULES]:
+            answer = self._apis[0].get("/api/v1/format_query", [("query", str(rule.get("expr")))])
+            if answer.status == 400:
+                found.append((wanted_name(rule), str(rule.get("expr")), str(answer.json().get("error"))))
+        return found
 
     def _replica(self, api: Api) -> Replica:
         info = api.get_json("/api/v1/status/runtimeinfo")["data"]

@@ -102,10 +102,8 @@ def _round(
 def _unreached(expectations: t.Sequence[Expectation], exc: ApiError, others: bool) -> list[Judgement]:
     """Nothing is known of any rule."""
     if isinstance(exc, ApiForbidden):
-        found = cause(
-            "access_forbidden", str(exc), "Use an account that may read it; this is what this one may: "
-            "kubectl auth can-i --list"
-        )  # fmt: skip
+        fix = "Use an account that may read it; this is what this one may: kubectl auth can-i --list"
+        found = cause("access_forbidden", str(exc), fix)
     else:
         code = "server_unreachable" if isinstance(exc, ApiUnreachable) else "server_error"
         found = cause(code, str(exc), "See whether Prometheus runs and is ready: kubectl get pods -A")

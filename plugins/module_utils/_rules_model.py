@@ -154,7 +154,8 @@ class Snapshot:
 
     :param objects: every PrometheusRule; None without a cluster. :param prometheuses: the objects of those asked.
     :param namespaces: labels by name; None when they may not be read. :param events: of the namespaces of objects that
-        are not loaded.
+        are not loaded. :param unreadable: by (namespace, name) of a rejected object: name, expression and error of every
+        rule that Prometheus cannot read; the operator itself says no more than "invalid rule".
     """
 
     replicas: list[Replica]
@@ -162,6 +163,7 @@ class Snapshot:
     prometheuses: list[Object] = dataclasses.field(default_factory=list)
     namespaces: dict[str, dict[str, str]] | None = None
     events: list[Object] = dataclasses.field(default_factory=list)
+    unreadable: dict[tuple[str, str], list[tuple[str, str, str]]] = dataclasses.field(default_factory=dict)
 
 
 def wanted_name(rule: Object) -> str:

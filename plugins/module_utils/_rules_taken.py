@@ -78,7 +78,9 @@ def why_not_loaded(item: Object, snapshot: Snapshot, reload_ok: bool = True) -> 
         return Reason([refused], True)
     rejected = reported_rejection(item, snapshot.events)
     if rejected is not None:
-        return Reason(_rejected(item, rejected), True)
+        unreadable = snapshot.unreadable.get((namespace_of(item), str((item.get("metadata") or {}).get("name"))), [])
+        home = namespace_of(snapshot.prometheuses[0]) if snapshot.prometheuses else namespace_of(item)
+        return Reason(_rejected(item, rejected, unreadable, home), True)
     for prometheus in snapshot.prometheuses:
         if (prometheus.get("spec") or {}).get("paused"):
             told = f"{place(prometheus)} is paused: the operator changes nothing for it, rules included."
@@ -128,17 +130,27 @@ def _refused(item: Object, snapshot: Snapshot) -> dict[str, str] | None:
     return cause("rule_set_namespace_not_selected" if by_namespace else "rule_set_not_selected", told, fix)
 
 
-def _rejected(item: Object, reason: str) -> list[dict[str, str]]:
+def _rejected(
+    item: Object, reason: str, unreadable: t.Sequence[tuple[str, str, str]], home: str
+) -> list[dict[str, str]]:
+    """The rejection, then each rule that explains it."""
+    errors = list(unreadable)
     named = _NAMED_RULE.search(reason)
-    told = explain(named.group(1) if named else place(item), "", reason, look_at(item))
+    if not errors and named:
+        errors = [(named.group(1), "", reason)]
+    told = [explain(name, expr, error, look_at(item)) for name, expr, error in errors]
+    name = (item.get("metadata") or {}).get("name")
+    fix = f"Correct it where it comes from; this is what was applied: {look_at(item)}"
+    if not told:
+        log = f"kubectl -n {home} logs -l app=kube-prometheus-stack-operator --tail=-1"
+        fix = f"The operator's log says which rule and why: {log} | grep {name}"
+    which = f" ({', '.join(one for one, _expr, _error in errors)})" if errors else ""
     first = cause(
         "rule_set_rejected",
-        f"The operator leaves out all rules of {place(item)}: {' '.join(reason.split())[:300].rstrip('.')}.",
-        f"Correct it where it comes from; this is what was applied: {look_at(item)}",
+        f"The operator leaves out all rules of {place(item)}: {' '.join(reason.split())[:300].rstrip('.')}{which}.",
+        fix,
     )
-    if told.code == "rule_error":
-        return [first]
-    return [first, cause(told.code, told.message, f"{told.advice}: {told.line}")]
+    return [first, *(cause(one.code, one.message, f"{one.advice}: {one.line}") for one in told)]
 
 
 def not_taken(snapshot: Snapshot, objects: t.Iterable[Object]) -> list[tuple[Object, Reason]]:

@@ -124,7 +124,13 @@ def test_rejected_by_an_event() -> None:
         "message": '"monitoring/alerts-x" was rejected due to invalid configuration: parse error: bad',
     }
     found = verdict(make.snapshot(make.replica(), events=[event]))
+    assert codes(found) == ["rule_set_rejected"]
+    assert "--tail=-1 | grep alerts-x" in found.check["cause"]["fix"]
+    error = 'invalid parameter "query": 1:1: parse error: unexpected end of input'
+    unreadable = {("monitoring", "alerts-x"): [("Down", "sum(", error)]}
+    found = verdict(make.snapshot(make.replica(), events=[event], unreadable=unreadable))
     assert codes(found) == ["rule_set_rejected", "rule_syntax"]
+    assert "(Down)" in found.check["cause"]["message"]
 
 
 def test_a_paused_prometheus() -> None:
