@@ -82,7 +82,7 @@ class Collector:
         return snapshot
 
     def _unreadable(self, item: Object) -> list[tuple[str, str, str]]:
-        """Name, expression and error of the rules that Prometheus cannot read; asking for the format evaluates nothing."""
+        """Name, expression and error of rules that Prometheus cannot read; to ask for the format evaluates nothing."""
         found = []
         rules = [rule for group in item["spec"].get("groups") or [] for rule in group.get("rules") or []]
         for rule in rules[:_MOST_RULES]:

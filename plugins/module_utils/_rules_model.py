@@ -154,8 +154,8 @@ class Snapshot:
 
     :param objects: every PrometheusRule; None without a cluster. :param prometheuses: the objects of those asked.
     :param namespaces: labels by name; None when they may not be read. :param events: of the namespaces of objects that
-        are not loaded. :param unreadable: by (namespace, name) of a rejected object: name, expression and error of every
-        rule that Prometheus cannot read; the operator itself says no more than "invalid rule".
+        are not loaded. :param unreadable: by (namespace, name) of a rejected object: name, expression and error of
+        every rule that Prometheus cannot read; the operator itself says no more than "invalid rule".
     """
 
     replicas: list[Replica]
