@@ -10,18 +10,15 @@ from pathlib import Path
 
 pytest_plugins = ["tests.stages", "tests.lab_fixture", "pytester"]
 
-ROOT = Path(__file__).resolve().parent.parent
-LAB_BIN = Path("/var/lib/dataplatform-monitoring-lab/bin")
-
 
 def _clean_environment() -> None:
     """Tests know one cluster, the lab, and one copy of the collection, this checkout."""
     for name in list(os.environ):
-        if name == "KUBECONFIG" or name.startswith(("K8S_AUTH_", "HELM_", "ANSIBLE_", "MOLECULE_", "LAB_CHARTS")):
+        if name == "KUBECONFIG" or name.startswith(("K8S_AUTH_", "HELM_", "ANSIBLE_", "MOLECULE_", "LAB_")):
             del os.environ[name]
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(Path(sys.prefix) / "collections")
     # Not resolved: sys.executable lies in the environment's own bin, its target does not.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), str(LAB_BIN), os.environ["PATH"]])
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 _clean_environment()

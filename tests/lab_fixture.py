@@ -18,10 +18,20 @@ from pathlib import Path
 
 import pytest
 
+from lab import programs
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = Path("/var/lib/dataplatform-monitoring-lab")
 KUBECONFIG = STATE / "kubeconfig"
-BIN = STATE / "bin"
+
+
+def _programs() -> Path:
+    """The folder of the lab's programs; once they are built it is there without a running lab too."""
+    ready = all(programs.built(module) for module in programs.modules())
+    return programs.gather() / "bin" if ready else STATE / "bin"
+
+
+BIN = _programs()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,3 +117,8 @@ def lab(lab_keeper: LabKeeper) -> Lab:
     """The running lab; if it cannot be started, every test that needs it says why at once."""
     lab_keeper.command("up")
     return Lab()
+
+
+def pytest_configure() -> None:
+    """Tests call helm, promtool and the like by name, as users do."""
+    os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])

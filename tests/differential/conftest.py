@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from lab import golang
 
 SOURCE = Path(__file__).parent / "oracle"
 
@@ -40,9 +41,7 @@ class Oracle:
 
 @pytest.fixture(scope="session")
 def oracle() -> Oracle:
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("go is missing: the oracle is built from Alertmanager's own packages")
+    go = golang.find()
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dataplatform-monitoring"
     cache.mkdir(parents=True, exist_ok=True)
     program = cache / "routing-oracle"
