@@ -133,4 +133,22 @@ CAUSES: dict[str, Cause] = {
         "Counters say what a provider accepted. That a page is read and understood by the person on call is proven by "
         "a drill only.",
     ),
+    "drill_not_noticed": Cause(
+        "delivery",
+        "Prometheus did not notice the fault of a drill",
+        "The target is still scraped, or the temporary rule was not loaded: the operator did not take it up, or the "
+        "reload takes longer than the time given.",
+    ),
+    "drill_not_firing": Cause(
+        "delivery",
+        "The alert of a drill does not fire, or does not end",
+        "Prometheus knows of the fault, but the expression of the rule does not become true (or false again), or does "
+        "not stay so for the time the rule demands.",
+    ),
+    "drill_not_received": Cause(
+        "delivery",
+        "The alert of a drill does not get to Alertmanager",
+        "It fires in Prometheus and Alertmanager does not know it: the way between the two is broken, or relabelling "
+        "of alerts drops it.",
+    ),
 }

@@ -24,10 +24,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._api impor
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_judge import Sight
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._routing_checks import Configuration
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._routing_oracle import MARKER, active_groups
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
 #: Letters that nobody confuses when reading a code aloud.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -72,6 +73,21 @@ class Shown:
         if isinstance(page, dict):
             return list(page.get("messages") or []), list(page.get("refused") or [])
         return list(page or []), []
+
+
+def shown_by(sinks: t.Mapping[str, t.Any], query_timeout: float, kube: Kube | None) -> dict[str, Shown]:
+    """The places that show each receiver's messages.
+
+    :raises ConfigError: a sink without a place.
+    """
+    found = {}
+    for name, given in sinks.items():
+        place = {"url": given} if isinstance(given, str) else given
+        if not isinstance(place, dict) or not (place.get("url") or (place.get("namespace") and place.get("service"))):
+            raise ConfigError(f"sinks.{name} names no place: write url, or namespace and service.")
+        api = replicas({**place, "query_timeout": query_timeout}, kube)[0]
+        found[name] = Shown(api, str(place.get("path") or "/messages"))
+    return found
 
 
 def with_code(messages: t.Iterable[t.Any], code: str) -> list[t.Any]:

@@ -237,36 +237,16 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
-_PROMETHEUS = (
-    *("url", "url_username", "url_password", "url_token", "url_headers", "url_ca_cert", "url_validate_certs"),
-    *("namespace", "service", "port", "scheme", "path_prefix"),
-)
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "send_test_alerts": {"type": "bool", "default": False},
     "expectations": {"type": "list", "elements": "dict", "default": []},
     "receivers": {"type": "list", "elements": "str", "default": []},
     "each_replica": {"type": "bool", "default": True},
     "sinks": {"type": "dict", "default": {}},
-    "prometheus": {"type": "dict", "options": {name: CONNECTION_SPEC[name] for name in _PROMETHEUS}},
+    "prometheus": _delivery_ask.PROMETHEUS_SPEC,
     "window": {"type": "str", "default": "15m"},
     "alertmanager": {"type": "str"},
 }
-
-
-def shown_by(params: dict[str, t.Any], kube: Kube | None) -> dict[str, _delivery_run.Shown]:
-    """Where each receiver's messages are shown.
-
-    :raises ConfigError: a sink without a place.
-    """
-    found = {}
-    for name, given in params["sinks"].items():
-        place = {"url": given} if isinstance(given, str) else given
-        if not isinstance(place, dict) or not (place.get("url") or (place.get("namespace") and place.get("service"))):
-            raise ConfigError(f"sinks.{name} names no place: write url, or namespace and service.")
-        path = str(place.get("path") or "/messages")
-        api = replicas({**place, "query_timeout": params["query_timeout"]}, kube)[0]
-        found[name] = _delivery_run.Shown(api, path)
-    return found
 
 
 def passive(
@@ -339,7 +319,13 @@ def judge(module: AnsibleModule) -> None:
         alerts = [item["labels"] for item in params["expectations"]]
         if not alerts:
             raise ConfigError("send_test_alerts needs expectations: labels to make the test alerts of.")
-        run = _delivery_run.Run(apis, config, kube, shown_by(params, kube), params["each_replica"])
+        run = _delivery_run.Run(
+            apis,
+            config,
+            kube,
+            _delivery_run.shown_by(params["sinks"], params["query_timeout"], kube),
+            params["each_replica"],
+        )
         try:
             checks = run.watch(alerts, params["receivers"], params["timeout"])
         finally:

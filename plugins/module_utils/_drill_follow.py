@@ -1,0 +1,238 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Follow one alert from Prometheus through Alertmanager to its receivers. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import time
+import typing as t
+
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
+    _checks,
+    _delivery_judge,
+    _delivery_plan,
+    _drill,
+    _routing,
+)
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_judge import Sight
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_run import Shown, pod_log, read_replica
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill import FIRING, RESOLVED, Moments
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._prometheus import query
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._routing_checks import Configuration
+
+_PAUSE = 0.5
+#: Kinds that tell of an end only when asked to (Alertmanager 0.34, config/notifiers.go, send_resolved).
+_QUIET = ("email", "rocketchat", "slack", "wechat")
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is followed.
+
+    :param labels: that the alert has, among others; C(alertname) is one of them.
+    :param noticed: PromQL that has a result as soon as a scrape shows the fault (or its end); "" follows the rule.
+    :param words: that a message about this alert contains, all of them.
+    :param ends: kinds of integrations by receiver that are told when an alert ends.
+    """
+
+    labels: t.Mapping[str, str]
+    phase: str
+    begun: float
+    noticed: str
+    words: tuple[str, ...]
+    ends: t.Mapping[str, t.Sequence[str]]
+
+    @property
+    def name(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.labels.items())
+
+    @property
+    def first(self) -> str:
+        return "scrape" if self.noticed else "load"
+
+    def fits(self, labels: t.Mapping[str, str]) -> bool:
+        return all(labels.get(name) == value for name, value in self.labels.items())
+
+
+def unix(text: str) -> float:
+    """A time of an API (nanoseconds too) in Unix seconds."""
+    head, dot, rest = text.partition(".")
+    if dot:
+        digits = rest.rstrip("Z").partition("+")[0].partition("-")[0]
+        text = f"{head}.{digits[:6]}{rest[len(digits) :]}"
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+class Follower:
+    """Looks until the alert has arrived everywhere or the time is over."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        prometheus: Api,
+        apis: t.Sequence[Api],
+        config: Configuration,
+        kube: Kube | None,
+        shown: t.Mapping[str, Shown],
+    ) -> None:
+        self.asked, self._prometheus, self._apis = asked, prometheus, list(apis)
+        self._config, self._kube, self._shown = config, kube, dict(shown)
+        self.moments = Moments(asked.begun)
+        self.sights: dict[str, Sight] = {}
+        self._before: dict[str, Replica] = {}
+        self._labels: dict[str, str] = dict(asked.labels)
+
+    def follow(self, timeout: float) -> list[_checks.Check]:
+        """:returns: a check of the alert, and one of each receiver it goes to."""
+        limit = time.monotonic() + timeout
+        last = False
+        while not last:
+            last = time.monotonic() + _PAUSE > limit
+            self._look_at_prometheus()
+            self._look_at_alertmanager()
+            self._look_at_receivers()
+            states = [_delivery_judge.look(sight, self._waited())[0] for sight in self.sights.values()]
+            if self.moments.received is not None and _delivery_judge.WAITING not in states:
+                break
+            if not last:
+                time.sleep(_PAUSE)
+        waited = time.time() - self.asked.begun
+        checks = [_drill.check(self.moments, self.asked.phase, self.asked.first, self.asked.name, waited)]
+        for name, sight in self.sights.items():
+            made = _delivery_judge.check(name, [sight], self._waited())
+            checks.append({**made, "name": name if self.asked.phase == FIRING else f"{name}, end"})
+        return checks
+
+    def _waited(self) -> float:
+        return time.time() - (self.moments.received or time.time())
+
+    def _look_at_prometheus(self) -> None:
+        asked, moments = self.asked, self.moments
+        if moments.noticed is None and asked.noticed and query(self._prometheus, asked.noticed):
+            moments.noticed = time.time()
+        data = self._prometheus.get_json("/api/v1/alerts")["data"]
+        mine = [item for item in data["alerts"] if asked.fits(item["labels"])]
+        if asked.phase == RESOLVED:
+            if moments.active is None and not [item for item in mine if item["state"] == "firing"]:
+                moments.active = time.time()
+                moments.noticed = moments.noticed or (None if asked.noticed else moments.active)
+            return
+        if moments.noticed is None and not asked.noticed:
+            groups = self._prometheus.get_json("/api/v1/rules", [("type", "alert")])["data"]["groups"]
+            names = {rule["name"] for group in groups for rule in group["rules"]}
+            moments.noticed = time.time() if asked.labels["alertname"] in names else None
+        if mine and moments.active is None:
+            moments.active = min(unix(item["activeAt"]) for item in mine)
+            # The rule saw it before this module did.
+            moments.noticed = min(moments.noticed or moments.active, moments.active)
+        if moments.fired is None and any(item["state"] == "firing" for item in mine):
+            moments.fired = time.time()
+
+    def _look_at_alertmanager(self) -> None:
+        moments, firing = self.moments, self.asked.phase == FIRING
+        if moments.received is not None:
+            return
+        readings = {api.label: read_replica(api) for api in self._apis}
+        filters = [("filter", f'{name}="{value}"') for name, value in self.asked.labels.items()]
+        found = [item for api in self._apis for item in api.get_json("/api/v2/alerts", filters)]
+        if found:
+            # All of its labels: the routes ask for more than those it is recognised by.
+            self._labels = dict(found[0]["labels"])
+        if firing and found:
+            first = min(found, key=lambda item: unix(item["updatedAt"]))
+            moments.received = unix(first["updatedAt"])
+            # Prometheus sends when it fired; that is exact, our look is not.
+            moments.fired = min(unix(first["startsAt"]), moments.received)
+            self._expect(self._labels)
+        elif not firing and moments.active is not None and not found:
+            moments.received = time.time()
+            self._expect(self._labels)
+        if moments.received is None:
+            self._before = readings
+
+    def _expect(self, labels: t.Mapping[str, str]) -> None:
+        """From now on: which receivers are due, how much, until when."""
+        self._before = self._before or {api.label: read_replica(api) for api in self._apis}
+        firing = self.asked.phase == FIRING
+        position = max((replica.position or 0.0) for replica in self._before.values())
+        routes = tuple(_routing.match(self._config.root, labels))
+        made = _delivery_plan.Trial("", labels, routes, frozenset(), {})
+        for name in dict.fromkeys(route.receiver for route in routes):
+            due = _delivery_plan.kinds(self._config, made, name)
+            if not firing:
+                due = {kind: number for kind, number in due.items() if kind in self.asked.ends.get(name, ())}
+            if not due:
+                continue
+            later = 0.0 if firing else max(route.group_interval for route in made.of(name))
+            self.sights[name] = Sight(
+                receiver=name,
+                replica=", ".join(api.label for api in self._apis),
+                code=" ".join(self.asked.words),
+                due=due,
+                # A group that is active already waits for its next turn.
+                wait=made.wait(name, position) + (later or max(route.group_interval for route in made.of(name))),
+                patience=made.patience(name, position) + later,
+                counted=all(one.tells_receivers for one in self._before.values())
+                or _delivery_plan.told_apart(self._config, name),
+                shown=self._shown[name].label if name in self._shown else "",
+            )
+
+    def _look_at_receivers(self) -> None:
+        if not self.sights:
+            return
+        readings = {api.label: read_replica(api) for api in self._apis}
+        waited = self._waited()
+        for name, sight in self.sights.items():
+            gained: dict[str, Counters] = {}
+            for kind in sight.due:
+                for label, after in readings.items():
+                    new = after.counters(kind, name).since(self._before[label].counters(kind, name))
+                    gained[kind] = gained.get(kind, Counters()).plus(new)
+            sight.count(gained, waited)
+            if sight.sent_at is None and name in self._shown:
+                self._look_at_messages(name, sight)
+            if sight.sent_at is None and sight.failing_since is not None:
+                logged = [error for api in self._apis for error in pod_log(self._kube, api.label, waited)]
+                sight.errors = [error.text for error in logged if error.receiver == name]
+            start = self.moments.received or 0.0
+            if sight.attempted_at is not None:
+                self.moments.attempted.setdefault(name, start + sight.attempted_at)
+            if sight.sent_at is not None:
+                self.moments.accepted.setdefault(name, start + sight.sent_at)
+
+    def _look_at_messages(self, name: str, sight: Sight) -> None:
+        """A message about this alert that came after Alertmanager knew; its own time where it has one."""
+        start = self.moments.received or 0.0
+        for message in self._shown[name].messages()[0]:
+            at = float(message.get("at") or time.time()) if isinstance(message, dict) else time.time()
+            text = json.dumps(message, ensure_ascii=False)
+            # One second: clocks and rounding of two machines.
+            if at >= start - 1 and all(word in text for word in self.asked.words):
+                sight.message_at = max(0.0, at - start)
+                if sight.attempted_at is None or sight.attempted_at > sight.message_at:
+                    sight.attempted_at = sight.message_at
+                return
+
+
+def told_of_ends(config: t.Mapping[str, t.Any]) -> dict[str, list[str]]:
+    """Kinds of integrations by receiver that send when an alert ends."""
+    found: dict[str, list[str]] = {}
+    for receiver in config.get("receivers") or []:
+        for key, items in receiver.items():
+            kind = str(key).removesuffix("_configs")
+            if kind == key:
+                continue
+            default = "false" if kind in _QUIET else "true"
+            for item in items or []:
+                value = item.get("send_resolved")
+                if str(default if value is None else value).lower() in ("true", "yes", "on"):
+                    found.setdefault(str(receiver["name"]), []).append(kind)
+    return found
