@@ -98,7 +98,8 @@ def read_line(read: LogReader, container: Container, now: float, window: float, 
     proves nothing about an agent that died five minutes ago: then the first line since twice the tolerance is asked
     for, which is old enough unless the container only just began to write.
 
-    :param now: Unix time of the cluster. :param window: seconds. :param lag: seconds the agent may take.
+    :param now: Unix time of the cluster. :param window: seconds; no more than Loki is old. :param lag: seconds the
+        agent may take.
     """
     try:
         last = _since(read, container, window, tailLines="1")

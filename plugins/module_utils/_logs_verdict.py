@@ -188,6 +188,8 @@ class Verdict:
             note = f"{left} more containers without a young line in Loki were not compared with the kubelet (samples)"
             self.notes = [*(n for n in self.notes if "(samples)" not in n), note]
         read = _logs_cluster.log_reader(self.kube, self.query_timeout)
+        # A Loki made anew cannot have what was sent to the one before; agents remember that they sent it.
+        window = rules.window if self.installed is None else min(rules.window, now - self.installed)
         lines: dict[_logs_pods.Key, _logs_kubelet.Line] = {}
         newest: dict[_logs_pods.Key, float | None] = {}
         forbidden = False
@@ -195,7 +197,7 @@ class Verdict:
             if forbidden:
                 lines[container.key] = _logs_kubelet.Line(_logs_kubelet.UNREADABLE, None, self.unread_error, True)
                 continue
-            line = _logs_kubelet.read_line(read, container, now, rules.window, rules.lag)
+            line = _logs_kubelet.read_line(read, container, now, window, rules.lag)
             lines[container.key] = line
             if line.state == _logs_kubelet.UNREADABLE:
                 self.unread_error = line.error

@@ -83,7 +83,7 @@ class Cluster:
         """Service monitoring/loki with one Pod, and the real Loki behind it."""
         path = "/api/v1/namespaces/monitoring/services/loki"
         self.single[path] = {
-            "metadata": {"name": "loki", "namespace": "monitoring", "creationTimestamp": rfc3339(time.time() - 60)},
+            "metadata": {"name": "loki", "namespace": "monitoring", "creationTimestamp": rfc3339(time.time() - 3600)},
             "spec": {"ports": [{"name": "http-metrics", "port": 3100}]},
         }
         self.objects["/apis/discovery.k8s.io/v1/namespaces/monitoring/endpointslices"] = [

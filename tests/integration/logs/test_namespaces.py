@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import rfc3339
 
 from tests.integration.logs.cluster import Cluster
 from tests.integration.logs.conftest import Judged, LokiServer, PromtailAgent
@@ -87,6 +88,20 @@ def test_lines_that_are_only_just_written_are_waited_for(place: tuple[Cluster, L
     assert (found[NAME]["status"], found.codes(NAME)) == ("unknown", ["logs_too_young"])
     push(server, "new")
     assert judge(cluster, **LOKI).red() == []
+
+
+def test_what_was_sent_to_a_loki_before_this_one_is_not_missing(
+    place: tuple[Cluster, LokiServer], judge: Judge
+) -> None:
+    cluster, server = place
+    service = cluster.single["/api/v1/namespaces/monitoring/services/loki"]
+    service["metadata"]["creationTimestamp"] = rfc3339(time.time() - 200)
+    push(server, "other")
+    cluster.pod("before")
+    cluster.wrote("before", 400)
+    assert judge(cluster, **LOKI)[NAME]["status"] == "ok"
+    cluster.wrote("before", 400, 150)
+    assert judge(cluster, **LOKI).codes(NAME) == ["logs_missing"]
 
 
 def test_promised_labels(place: tuple[Cluster, LokiServer], judge: Judge) -> None:

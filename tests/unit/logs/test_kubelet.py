@@ -68,6 +68,12 @@ def test_a_container_that_only_just_began_has_only_young_lines() -> None:
     assert age(line(Kubelet(5, 3))) == 5
 
 
+def test_lines_older_than_loki_itself_are_nobodys_fault() -> None:
+    """A busy container's are then young ones, which are waited for: no agent is called good for want of lines."""
+    assert kubelet.read_line(Kubelet(500, 300), container(), NOW, 60, LAG).state == kubelet.SILENT
+    assert age(kubelet.read_line(Kubelet(*range(1, 600)), container(), NOW, 60, LAG)) == 60
+
+
 def test_a_pod_that_is_gone_is_no_fault() -> None:
     found = kubelet.read_line(lambda key, **params: None, container(), NOW, WINDOW, LAG)
     assert found.state == kubelet.GONE
