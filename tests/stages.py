@@ -179,8 +179,10 @@ class StagePlugin:
         """Skips with their reasons, then the stages with their times, just above pytest's own last line."""
         if self.skipped:
             terminalreporter.section("skipped", sep="-")
-            for nodeid, reason, agreed in self.skipped:
-                terminalreporter.write_line(f"{nodeid}: {reason}{'' if agreed else '  (not in tests/skips.yml)'}")
+            cases = Counter((nodeid.partition("[")[0], reason, agreed) for nodeid, reason, agreed in self.skipped)
+            for (nodeid, reason, agreed), times in cases.items():
+                many = f" ({times} cases)" if times > 1 else ""
+                terminalreporter.write_line(f"{nodeid}{many}: {reason}{'' if agreed else '  (not in tests/skips.yml)'}")
         if self.seconds:
             terminalreporter.section("stages", sep="-")
             terminalreporter.write_line(f"{'stage':<12} {'passed':>7} {'failed':>7} {'skipped':>8} {'time':>8}")
