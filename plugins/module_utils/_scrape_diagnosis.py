@@ -195,7 +195,7 @@ def _judge_view(
         findings += _scrape_counts.judge_missing(expectation, subject.monitor, subject.reached, view, snapshot, now)
     item = subject.monitor.item if subject.monitor else None
     findings += _scrape_live.judge_down(expectation, seen, view, now, started, item)
-    findings += _scrape_live.judge_waiting(seen, view, now)
+    findings += _scrape_live.judge_waiting(seen, view, _scrape_monitor.reloaded(subject.monitor, view, snapshot))
     findings += _scrape_live.judge_flapping(seen, now)
     pools = subject.pools or sorted({str(target.get("scrapePool")) for target in targets})
     findings += _scrape_live.judge_twice(expectation, seen, view, pools)

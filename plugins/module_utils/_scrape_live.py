@@ -195,14 +195,17 @@ def _pod_not_ready(unready: t.Sequence[tuple[Seen, Trouble]], now: float) -> Fin
     return Finding("pod_not_ready", f"Down because not ready: {text}.", remedy, wait, bool(hard))
 
 
-def judge_waiting(seen: t.Sequence[Seen], view: View, now: float) -> list[Finding]:
-    """Targets of which it is not known yet whether they are up."""
+def judge_waiting(seen: t.Sequence[Seen], view: View, reloaded: bool) -> list[Finding]:
+    """Targets of which it is not known yet whether they are up.
+
+    :param reloaded: whether the last reload may have changed their scrape configuration. Most reloads are of rules.
+    """
     findings = []
     never = [item for item in seen if item.target.get("health") not in ("up", "down") and not item.leaving]
     if never:
         findings.append(_not_scraped(never, "was not scraped yet"))
     loaded = view.config_time
-    since = None if loaded is None else loaded + DISCOVERY_INTERVAL
+    since = loaded + DISCOVERY_INTERVAL if loaded is not None and reloaded else None
     old = [item for item in seen if item.up and since is not None and (last_scrape(item.target) or 0.0) < since]
     if old:
         findings.append(

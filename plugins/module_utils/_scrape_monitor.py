@@ -23,6 +23,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
     Finding,
     Object,
     Snapshot,
+    View,
     pools_of,
     some,
 )
@@ -108,6 +109,19 @@ def _comparable(endpoint: Object) -> Object:
         for key in ("relabelings", "metricRelabelings")
     }
     return {**endpoint, **rules}
+
+
+def reloaded(monitor: Monitor | None, view: View, snapshot: Snapshot) -> bool:
+    """Whether the last reload may have been for this monitor: it, or its Prometheus, was changed not long before.
+
+    Of a plain configuration nothing is known, and of a monitor that is not ours nothing was changed by us.
+    """
+    if monitor is None:
+        return not snapshot.kubernetes
+    loaded = view.config_time
+    known = [changed_at(item) for item in (monitor.item, monitor.prometheus) if item is not None]
+    changed = max((time for time in known if time is not None), default=None)
+    return loaded is None or changed is None or loaded - changed < PROPAGATION_SECONDS
 
 
 def _in_every_view(pools: t.Sequence[str], snapshot: Snapshot) -> bool:

@@ -178,12 +178,20 @@ def test_never_scraped_is_unknown(world: World) -> None:
 
 def test_up_under_the_configuration_of_before_is_unknown(world: World) -> None:
     """Stale green: the last scrape was made before the configuration was loaded."""
+    world.monitor["metadata"]["managedFields"] = [{"time": at(60)}]
     world.server.config_time = NOW - 5
     world.target["lastScrape"] = at(10)
     red(world.judge(), "not_scraped_yet", "since the configuration", status="unknown")
 
 
+def test_a_reload_of_rules_alone_says_nothing_about_the_target(world: World) -> None:
+    world.server.config_time = NOW - 5
+    world.target["lastScrape"] = at(10)
+    assert world.judge().check["status"] == "ok", "neither monitor nor Prometheus was changed for an hour"
+
+
 def test_targets_of_before_are_still_scraped_until_discovery_has_spoken(world: World) -> None:
+    world.monitor["metadata"]["managedFields"] = [{"time": at(60)}]
     world.server.config_time = NOW - 3
     world.target["lastScrape"] = at(1)
     red(world.judge(), "not_scraped_yet", "since the configuration", status="unknown")
