@@ -34,7 +34,7 @@ def direct(params: t.Mapping[str, t.Any]) -> DirectApi:
 
 
 def service_port(service: dict[str, t.Any], wanted: str | int | None) -> dict[str, t.Any]:
-    """The entry of a Service's ports that is meant: by name or number; the only one, or C(http*), when not said.
+    """The entry of a Service's ports that is meant: by name or number; when not said the only one, C(http*) or C(web).
 
     :raises ConfigError: no such port; the message names those there are.
     """
@@ -42,7 +42,9 @@ def service_port(service: dict[str, t.Any], wanted: str | int | None) -> dict[st
     if wanted is not None:
         found = [port for port in ports if str(wanted) in (str(port.get("name")), str(port.get("port")))]
     else:
-        found = ports if len(ports) == 1 else [port for port in ports if str(port.get("name", "")).startswith("http")]
+        named = [port for port in ports if str(port.get("name", "")).startswith("http")]
+        # The operator's own Services call it web, unless spec.portName says otherwise.
+        found = ports if len(ports) == 1 else named or [port for port in ports if port.get("name") == "web"]
     if not found:
         meta = service.get("metadata", {})
         there = ", ".join(f"{port.get('name', '(unnamed)')} {port.get('port')}" for port in ports) or "none"

@@ -210,6 +210,14 @@ def mapping(config: t.Any) -> dict[str, t.Any]:
     return config if isinstance(config, dict) else _alertmanager_yaml.load(str(config))
 
 
+def own_replicas(kube: Kube | None, apis: list[Api], params: dict[str, t.Any]) -> list[Api]:
+    """Without the Pods of another Alertmanager in the namespace: the operator's Service has those of all."""
+    if kube is None or params["url"] or params["service"]:
+        return apis
+    name = _alertmanager_source.find_alertmanager(kube, params["namespace"], params["alertmanager"])
+    return [api for api in apis if f"/alertmanager-{name}-" in api.label] or apis
+
+
 def prove(
     kube: Kube, apis: t.Sequence[Api], params: dict[str, t.Any], wanted: dict[str, t.Any]
 ) -> tuple[_alertmanager_source.Loaded, list[str], list[_checks.Check]]:
@@ -285,7 +293,7 @@ def judge(module: AnsibleModule) -> None:
     if loaded is None:
         kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
         place = {**params, "service": params["service"] or "alertmanager-operated"}
-        apis = replicas(place, kube)
+        apis = own_replicas(kube, replicas(place, kube), params)
         if params["wanted"] is not None and kube is not None:
             loaded, notes, proofs = prove(kube, apis, params, mapping(params["wanted"]))
         else:

@@ -147,7 +147,10 @@ def test_pages_say_drill_and_what_is_the_matter(running):
     Sink.got.clear()
     labels = {"alertname": "ServiceDown", "service": "trino", "dataplatform_monitoring_drill": "4F7K"}
     alerts = [
-        {"labels": {**labels, "severity": severity}, "annotations": {"summary": "trino is down", "runbook_url": "http://r"}}
+        {
+            "labels": {**labels, "severity": severity},
+            "annotations": {"summary": "trino is down", "runbook_url": "http://r"},
+        }
         for severity in ("critical", "warning")
     ]
     # The warning first: while the critical one is active, it is inhibited.
