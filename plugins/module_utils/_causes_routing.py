@@ -170,7 +170,7 @@ CAUSES: dict[str, Cause] = {
     "replicas_apart": Cause(
         "routing",
         "The replicas do not form one cluster",
-        "Replicas that do not see each other do not share silences and what was sent already: each notifies on its own. "
-        "They talk on port 9094, by TCP and UDP.",
+        "Replicas that do not see each other do not share silences and what was sent already: each notifies on its "
+        "own. They talk on port 9094, by TCP and UDP.",
     ),
 }
