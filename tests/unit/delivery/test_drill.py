@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the fault to the page: stages and their shares."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _drill, _drill_follow
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill import Moments
+from hypothesis import given
+from hypothesis import strategies as st
+
+WHOLE = Moments(100.0, 110.0, 120.0, 240.0, 241.0, {"pagerduty": 246.0}, {"pagerduty": 247.0, "email": 250.0})
+
+
+def test_every_stage_with_its_share():
+    found = _drill.timeline(WHOLE, "firing", "scrape")
+    assert [(stage.name, stage.seconds) for stage in found] == [
+        ("scrape", 10.0),
+        ("evaluation", 10.0),
+        ("for", 120.0),
+        ("to Alertmanager", 1.0),
+        ("group_wait, pagerduty", 5.0),
+        ("send, pagerduty", 1.0),
+        ("group_wait, email", 9.0),
+        ("send, email", 0.0),
+    ]
+    assert found[2].share == pytest.approx(0.8)
+    assert _drill.lines(found, WHOLE, "firing")[-1] == "email: notified 150.0 s after the fault began"
+
+
+def test_the_end_has_no_for():
+    ended = Moments(0.0, 1.0, 3.0, None, 4.0, {}, {"email": 20.0})
+    names = [stage.name for stage in _drill.timeline(ended, "resolved", "scrape")]
+    assert names == ["scrape", "evaluation", "to Alertmanager", "group_interval, email", "send, email"]
+
+
+@given(st.lists(st.none() | st.floats(0, 1000), min_size=4, max_size=4), st.lists(st.floats(0, 1000), max_size=3))
+def test_no_stage_is_negative_and_shares_stay_below_one(moments, accepted):
+    told = Moments(0.0, *moments, {}, {str(number): at for number, at in enumerate(accepted)})
+    for stage in _drill.timeline(told, "firing", "load"):
+        assert stage.seconds >= 0 and 0 <= stage.share <= 1.000001
+
+
+@pytest.mark.parametrize(
+    ("moments", "code"),
+    [
+        (Moments(0.0), "drill_not_noticed"),
+        (Moments(0.0, 1.0), "drill_not_firing"),
+        (Moments(0.0, 1.0, 2.0), "drill_not_firing"),
+        (Moments(0.0, 1.0, 2.0, 3.0), "drill_not_received"),
+    ],
+)
+@pytest.mark.parametrize("first", ["scrape", "load"])
+def test_where_it_stopped(moments, code, first):
+    check = _drill.check(moments, "firing", first, "ServiceDown", 60)
+    assert (check["status"], check["cause"]["code"]) == ("failed", code)
+
+
+def test_it_arrived():
+    assert _drill.check(WHOLE, "firing", "scrape", "ServiceDown", 150)["observed"] == "after 141.0 s"
+
+
+def test_who_is_told_of_an_end():
+    config = {
+        "receivers": [
+            {"name": "a", "email_configs": [{"to": "x"}], "pagerduty_configs": [{"routing_key": "k"}]},
+            {"name": "b", "email_configs": [{"to": "x", "send_resolved": "true"}], "webhook_configs": [{"url": "u"}]},
+            {"name": "c", "webhook_configs": [{"url": "u", "send_resolved": "false"}]},
+        ]
+    }
+    assert _drill_follow.told_of_ends(config) == {"a": ["pagerduty"], "b": ["email", "webhook"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:00:10Z", 10.0),
+        ("1970-01-01T00:00:10.123456789Z", 10.123456),
+        ("1970-01-01T01:00:10.5+01:00", 10.5),
+    ],
+)
+def test_times_of_apis(text, seconds):
+    assert _drill_follow.unix(text) == pytest.approx(seconds)
