@@ -110,6 +110,13 @@ def pair(marked: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair
     marked.kubectl("delete", "namespace", NAMESPACE)
 
 
+@pytest.fixture(scope="module")
+def configured(pair: Pair) -> Pair:
+    done = pair.play()
+    assert done.returncode == 0, done.stdout
+    return pair
+
+
 def codes(check: dict[str, Any]) -> list[str]:
     return [cause["code"] for cause in [check["cause"], *check["other_causes"]]]
 
@@ -151,6 +158,30 @@ def test_what_is_written_is_loaded_by_both_replicas_in_one_cluster_and_again_cha
         ("tree", "replicas", "cluster"), "ok"
     )
     assert checks["replicas"]["observed"] == "2 of 2"
+
+
+CRITICAL = {"alertname": "ServiceDown", "severity": "critical", "service": "trino"}
+WARNING = {**CRITICAL, "severity": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("code", "expectation"),
+    [
+        ("route_takes_it_elsewhere", {"labels": CRITICAL, "receivers": ["slack", "email"]}),
+        ("receiver_undefined", {"labels": CRITICAL, "receivers": ["pagerduty", "emial"]}),
+        ("receiver_order_differs", {"labels": CRITICAL, "receivers": ["email", "pagerduty"]}),
+        ("receiver_without_integration", {"labels": {"alertname": "InfoInhibitor"}, "receivers": ["email"]}),
+        ("grouping_differs", {"labels": CRITICAL, "receivers": ["pagerduty", "email"], "group_by": ["pod"]}),
+        ("timing_differs", {"labels": CRITICAL, "receivers": ["pagerduty", "email"], "group_wait": "31s"}),
+        ("alert_inhibited", {"labels": WARNING, "receivers": ["slack", "email"], "active": [CRITICAL]}),
+        ("not_silent_as_expected", {"labels": WARNING, "receivers": ["slack", "email"], "notified": False}),
+    ],
+)
+def test_an_expectation_that_does_not_hold_of_what_runs(
+    configured: Pair, capsys: pytest.CaptureFixture[str], code: str, expectation: dict[str, Any]
+) -> None:
+    check = configured.verdict(capsys, expectations=[{"name": "wrong", **expectation}])["wrong"]
+    assert check["status"] == "failed" and code in codes(check)
 
 
 def test_an_alertmanagerconfig_of_another_team_adds_its_routes_and_takes_none_of_ours(
