@@ -23,7 +23,7 @@ SECRETS = {
     "monitoring/alertmanager-receivers": None,
     "monitoring/postgresql-monitoring": ("password",),
     "monitoring/kube-prometheus-stack-grafana-admin": ("admin-password",),
-    "data-platform/minio-root": None,
+    "data-platform/minio-root": ("password",),
 }
 
 
