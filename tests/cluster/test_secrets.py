@@ -108,7 +108,8 @@ def days(lab: Lab) -> None:
 @pytest.mark.usefixtures("days")
 def test_no_credential_shows(lab: Lab, canaries: dict[str, str], tmp_path: Path, play: str) -> None:
     with CommandLines() as lines:
-        done = lab.playbook(play, "-vvv", "--diff", "-e", f"monitoring_evidence_dir={tmp_path}")
+        # Whether the verdict is green is not the question here.
+        done = lab.playbook(play, "-vvv", "--diff", "-e", f"monitoring_evidence_dir={tmp_path}", check=False)
     assert leaks(done.stdout + done.stderr, canaries) == []
     written = list(_texts(tmp_path))
     assert written and leaks("\n".join(written), canaries) == []
