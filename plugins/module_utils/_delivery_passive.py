@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica, Way
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_reasons import failure
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_reasons import apart, failure
 
 #: A drill is due every so many days, and so many days after the installation.
 DRILL_DAYS = 90
@@ -180,10 +180,10 @@ def _failures_of(
         where = {"namespace": place.namespace, "secret": "alertmanager-receivers", "log": f"{place.log} --since=1h"}
         causes = []
         for kind in bad:
-            told = f"{found[kind].failures:.0f} of {found[kind].attempts:.0f} notifications failed {span}"
-            causes.append(
-                failure(name, f"Alertmanager {place.alertmanager}", kind, found[kind].failed, errors, where, told)
-            )
+            for reasons, said in apart(found[kind].failed, errors):
+                count = sum(reasons.values()) or found[kind].failures
+                told = f"{count:.0f} of {found[kind].attempts:.0f} notifications failed {span}"
+                causes.append(failure(name, f"Alertmanager {place.alertmanager}", kind, reasons, said, where, told))
         if window.ways is not None:
             return _checks.failed(
                 name, expected, f"{sum(found[k].failures for k in bad):.0f} failed", causes, (), details

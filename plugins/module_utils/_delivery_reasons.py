@@ -89,15 +89,35 @@ def without_secrets(text: str) -> str:
     return " ".join(text.split())[:300]
 
 
+def _code_of_text(error: str) -> str | None:
+    return next((code for pattern, code in _BY_TEXT if re.search(pattern, error)), None)
+
+
+def apart(reasons: t.Mapping[str, float], errors: t.Sequence[str]) -> list[tuple[dict[str, float], list[str]]]:
+    """Counted reasons that mean different things, each with the errors that speak of it; the most frequent first."""
+    groups: dict[str, dict[str, float]] = {}
+    for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
+        if count > 0:
+            groups.setdefault(_BY_REASON.get(reason, ""), {})[reason] = count
+    if not groups:
+        return [(dict(reasons), list(errors))]
+    named = set(groups) - {""}
+    found = []
+    for code, counted in groups.items():
+        said = [(error, _code_of_text(error)) for error in errors]
+        found.append((counted, [error for error, its in said if (its == code if code else its not in named)]))
+    return found
+
+
 def code_of(reasons: t.Mapping[str, float], errors: t.Sequence[str], kind: str) -> str:
     """The cause's code: a counted reason that says something, else the newest error, else what the kind implies."""
     for reason in sorted(reasons, key=lambda name: -reasons[name]):
         if reasons[reason] > 0 and reason in _BY_REASON:
             return _BY_REASON[reason]
     for error in reversed(errors):
-        for pattern, code in _BY_TEXT:
-            if re.search(pattern, error):
-                return code
+        code = _code_of_text(error)
+        if code:
+            return code
     # Every answer of an HTTP receiver has a reason: without one there was no answer.
     if reasons.get("other") and kind != "email":
         return "receiver_unreachable"

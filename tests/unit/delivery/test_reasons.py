@@ -81,3 +81,14 @@ def test_the_cause_names_receiver_replica_and_command():
     assert told["code"] == "credentials_refused"
     assert "slack (slack) on pod monitoring/am-0: 1 failed: 403." in told["message"]
     assert told["fix"].endswith("kubectl describe secret -n monitoring alertmanager-receivers")
+
+
+def test_reasons_that_mean_different_things_are_told_apart_each_with_its_own_error():
+    reasons = {"authError": 1.0, "serverError": 3.0, "clientError": 0.0, "other": 1.0}
+    errors = ["status code 500: rollup_error", "status code 403: invalid_token", "dial tcp: connection refused"]
+    assert _delivery_reasons.apart(reasons, errors) == [
+        ({"serverError": 3.0}, ["status code 500: rollup_error"]),
+        ({"authError": 1.0}, ["status code 403: invalid_token"]),
+        ({"other": 1.0}, ["dial tcp: connection refused"]),
+    ]
+    assert _delivery_reasons.apart({}, ["x"]) == [({}, ["x"])]
