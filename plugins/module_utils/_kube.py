@@ -103,6 +103,9 @@ class Kube:
         except DynamicApiError as exc:
             sent = {str(k).lower(): str(v) for k, v in dict(exc.headers or {}).items()}
             return Response(int(exc.status or 0), sent, _bytes(exc.body))
+        # A refused connection is a kind of connect timeout to urllib3.
+        except urllib3.exceptions.NewConnectionError as exc:
+            raise ApiUnreachable(f"The Kubernetes API at {self.host} cannot be reached: {exc}") from exc
         except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError) as exc:
             raise ApiTimeout(f"{method} {path} of {self.host} gave no answer within {limit:g} s.") from exc
         except urllib3.exceptions.HTTPError as exc:
