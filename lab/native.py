@@ -119,10 +119,16 @@ def status() -> None:
     current = ownership.owner()
     if current is None:
         raise LabError("no lab on this machine: start one with `make lab`")
+    dead = "the lab's node is not running (a crash, or the machine restarted): `make lab` starts it anew"
     if node.pid() is None:
-        raise LabError("the lab's node is not running (a crash, or the machine restarted): `make lab` starts it anew")
+        raise LabError(dead)
+    try:
+        processes = node.supervisor("status")
+    except LabError as exc:
+        # Killed a moment ago: its first process is still there, what it ran is not.
+        raise LabError(dead) from exc
     say(f"native lab of {current['checkout']}, {'pins as here' if running() else 'other pins than here'}")
-    say(node.supervisor("status").rstrip())
+    say(processes.rstrip())
     listing = json.loads(cluster.kubectl("get", "pods", "--all-namespaces", "--output=json", doing="reading Pods"))
     ready = [pod for pod in listing["items"] if sample.ready(pod)]
     say(f"{len(ready)} of {len(listing['items'])} Pods ready")
