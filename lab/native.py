@@ -125,8 +125,10 @@ def status() -> None:
     try:
         processes = node.supervisor("status")
     except LabError as exc:
-        # Killed a moment ago: its first process is still there, what it ran is not.
-        raise LabError(dead) from exc
+        # Killed a moment ago: its first process is still there, but nothing listens any more.
+        if "refused connection" in str(exc) or "no such file" in str(exc):
+            raise LabError(dead) from exc
+        raise
     say(f"native lab of {current['checkout']}, {'pins as here' if running() else 'other pins than here'}")
     say(processes.rstrip())
     listing = json.loads(cluster.kubectl("get", "pods", "--all-namespaces", "--output=json", doing="reading Pods"))
