@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A page on purpose: a real Prometheus evaluates the rule, a real Alertmanager sends, the sinks get it, and its end."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import DirectApi
+from ansible_collections.dataplatform.monitoring.plugins.modules import follow_alert
+
+from tests.integration.delivery.conftest import Alertmanager, configuration
+from tests.integration.programs import Program, free_port, status, wait_for
+from tests.lab_fixture import BIN
+
+NAME = "DRILL_CODE42"
+
+
+class Prometheus(Program):
+    def __init__(self, folder, alertmanager):
+        self.rules = folder / "rules.yml"
+        self.rules.write_text("groups: []\n")
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        config = {
+            "global": {"evaluation_interval": "1s", "external_labels": {"cluster": "lab"}},
+            "rule_files": [str(self.rules)],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.url.partition("//")[2]]}]}]},
+        }
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+        super().__init__(
+            [
+                str(BIN / "prometheus"),
+                f"--config.file={folder}/prometheus.yml",
+                f"--storage.tsdb.path={folder}/data",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--web.enable-lifecycle",
+                "--rules.alert.resend-delay=1s",
+            ],
+            folder / "prometheus.log",
+        )
+        wait_for(lambda: status(f"{self.url}/-/ready") == 200, "Prometheus ready")
+
+    def write(self, until):
+        """The rule of playbooks/tasks/drill_rule.yml, loaded."""
+        rule = {
+            "alert": NAME,
+            "expr": f"vector(1) and on() (vector(time()) < {until})",
+            "labels": {"severity": "critical", "dataplatform_monitoring_drill": "CODE42"},
+            "annotations": {"summary": "DRILL CODE42: fire drill, nothing is wrong"},
+        }
+        self.rules.write_text(yaml.safe_dump({"groups": [{"name": "drill", "rules": [rule]}]}))
+        assert DirectApi(self.url).call("POST", "/-/reload").status == 200
+
+
+@pytest.fixture
+def servers(tmp_path, sinks):
+    config = configuration(sinks, tmp_path)
+    config["receivers"][1]["pagerduty_configs"][0]["send_resolved"] = True
+    alertmanager = Alertmanager(tmp_path / "am", config)
+    prometheus = Prometheus(tmp_path, alertmanager)
+    yield prometheus, alertmanager
+    prometheus.stop()
+    alertmanager.stop()
+
+
+def follow(capsys, servers, sinks, **options):
+    prometheus, alertmanager = servers
+    given = {
+        "url": alertmanager.url,
+        "kubernetes": False,
+        "prometheus": {"url": prometheus.url},
+        "labels": {"alertname": NAME},
+        "timeout": 60,
+        "sinks": {"email": {"url": sinks["smtp"].control}, "pagerduty": {"url": sinks["pagerduty"].control}},
+        **options,
+    }
+    with patch_module_args(given), pytest.raises(SystemExit):
+        follow_alert.main()
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_page_and_its_end(servers, healthy, capsys):
+    servers[0].write(int(time.time()) + 300)
+    page = follow(capsys, servers, healthy)
+    assert [(check["name"], check["status"]) for check in page["checks"]] == [
+        ("alert", "ok"),
+        ("pagerduty", "ok"),
+        ("email", "ok"),
+    ], page["checks"]
+    names = [stage["name"] for stage in page["timeline"]]
+    assert names[:4] == ["load of the rule", "evaluation", "for", "to Alertmanager"]
+    assert {"group_wait, pagerduty", "send, email"} <= set(names)
+    assert page["lines"][-1].startswith("email: notified")
+    servers[0].write(0)
+    end = follow(capsys, servers, healthy, phase="resolved")
+    assert {check["name"]: check["status"] for check in end["checks"]} == {
+        "end of the alert": "ok",
+        "pagerduty, end": "ok",
+        "email, end": "ok",
+    }, end["checks"]
+    told = [message for message in healthy["pagerduty"].show()["messages"] if NAME in json.dumps(message)]
+    assert [message["action"] for message in told] == ["trigger", "resolve"]
+
+
+def test_a_rule_that_ends_by_itself(servers, healthy, capsys):
+    """What a drill that was killed leaves behind is over at the moment that stands in it."""
+    servers[0].write(int(time.time()) + 4)
+    assert follow(capsys, servers, healthy)["checks"][0]["status"] == "ok"
+    assert follow(capsys, servers, healthy, phase="resolved")["checks"][0]["status"] == "ok"
+
+
+def test_a_rule_that_was_not_loaded(servers, healthy, capsys):
+    result = follow(capsys, servers, healthy, timeout=2)
+    assert result["failed"] and result["checks"][0]["cause"]["code"] == "drill_not_noticed"
+
+
+def test_a_rule_that_does_not_fire(servers, healthy, capsys):
+    servers[0].write(0)
+    result = follow(capsys, servers, healthy, timeout=3)
+    assert result["checks"][0]["cause"]["code"] == "drill_not_firing"
+
+
+def test_an_alert_that_alertmanager_does_not_get(servers, single, healthy, capsys):
+    servers[0].write(int(time.time()) + 300)
+    result = follow(capsys, servers, healthy, url=single.url, timeout=4)
+    assert result["checks"][0]["cause"]["code"] == "drill_not_received"
