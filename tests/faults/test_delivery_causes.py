@@ -45,8 +45,8 @@ class Sinks:
 
 
 @pytest.fixture
-def sinks(marked: Lab) -> Iterator[Sinks]:
-    found = Sinks(Kube({"kubeconfig": str(marked.kubeconfig)}))
+def sinks(alerting: Lab) -> Iterator[Sinks]:
+    found = Sinks(Kube({"kubeconfig": str(alerting.kubeconfig)}))
     yield found
     for receiver in SINKS:
         found.mode(receiver, "ok")
