@@ -38,6 +38,16 @@ VERDICT_SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
+def prometheus_spec(required: bool = False) -> dict[str, dict[str, t.Any]]:
+    """The option C(prometheus): a Prometheus beside the server that the connection options name.
+
+    Fragment C(dataplatform.monitoring.prometheus), or C(dataplatform.monitoring.prometheus.required).
+    """
+    places = {name: spec for name, spec in CONNECTION_SPEC.items() if name != "kubernetes"}
+    option: dict[str, t.Any] = {"type": "dict", "options": copy.deepcopy(places)}
+    return {"prometheus": {**option, "required": True} if required else option}
+
+
 def kube_auth_spec() -> dict[str, dict[str, t.Any]]:
     """kubernetes.core's authentication options; empty where that collection is not installed (O(url) still works)."""
     return copy.deepcopy(AUTH_ARG_SPEC)

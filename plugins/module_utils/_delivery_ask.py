@@ -12,21 +12,11 @@ import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_source import find_alertmanager
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import CONNECTION_SPEC
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Way
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._prometheus import query
 
-_PROMETHEUS = (
-    *("url", "url_username", "url_password", "url_token", "url_headers", "url_ca_cert", "url_validate_certs"),
-    *("namespace", "service", "port", "scheme", "path_prefix"),
-)
-#: The option that names a Prometheus beside the server asked.
-PROMETHEUS_SPEC: dict[str, t.Any] = {
-    "type": "dict",
-    "options": {name: CONNECTION_SPEC[name] for name in _PROMETHEUS},
-}
 #: Where the last drill is remembered, beside Alertmanager.
 DRILL_MAP = "dataplatform-monitoring-drill"
 DRILL_KEY = "last.json"

@@ -8,26 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import CONNECTION_SPEC
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import prometheus_spec
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_namespaces import Rules
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_streams import DEFAULT_SOURCES
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import parse_duration
-
-_PROMETHEUS = (
-    "url",
-    "url_username",
-    "url_password",
-    "url_token",
-    "url_headers",
-    "url_ca_cert",
-    "url_validate_certs",
-    "namespace",
-    "service",
-    "port",
-    "scheme",
-    "path_prefix",
-)
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "tenant": {"type": "str", "default": ""},
@@ -47,7 +32,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "samples_per_node": {"type": "int", "default": 10},
     "samples": {"type": "int", "default": 300},
     "observe": {"type": "int", "default": 5},
-    "prometheus": {"type": "dict", "options": {name: CONNECTION_SPEC[name] for name in _PROMETHEUS}},
+    **prometheus_spec(),
 }
 
 

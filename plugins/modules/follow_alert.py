@@ -14,6 +14,7 @@ author: [dataplatform.monitoring contributors (@dataplatform-monitoring)]
 description:
   - Watches how an alert that is about to fire is noticed, evaluated, fired, received by Alertmanager, grouped and sent,
     or how it ends, and gives the time and the share of each stage.
+  - O(prometheus) is the one that evaluates the alert's rule.
   - It makes no fault itself; the playbook C(fire_drill.yml) does.
 options:
   labels:
@@ -43,52 +44,6 @@ options:
     description: Places that show messages, as for M(dataplatform.monitoring.verify_alert_delivery).
     type: dict
     default: {}
-  prometheus:
-    description:
-      - The Prometheus that evaluates the rule.
-    type: dict
-    required: true
-    suboptions:
-      url:
-        description: Address of the Prometheus.
-        type: str
-      url_username:
-        description: User for basic authentication at its address.
-        type: str
-      url_password:
-        description: Password for basic authentication at its address.
-        type: str
-      url_token:
-        description: Bearer token for its address.
-        type: str
-      url_headers:
-        description: More headers for its address.
-        type: dict
-      url_ca_cert:
-        description: File with the certificate authorities to trust for its address.
-        type: path
-      url_validate_certs:
-        description: Whether the certificate of its address is checked.
-        type: bool
-        default: true
-      namespace:
-        description: Namespace of its Service.
-        type: str
-      service:
-        description: Name of its Service.
-        type: str
-      port:
-        description: Port of its Service.
-        type: str
-      scheme:
-        description: How its Pods are spoken to.
-        type: str
-        choices: [http, https]
-        default: http
-      path_prefix:
-        description: Path before the API's own.
-        type: str
-        default: ""
   alertmanager:
     description:
       - Name of the Alertmanager object in O(namespace).
@@ -96,6 +51,7 @@ options:
     type: str
 extends_documentation_fragment:
   - dataplatform.monitoring.connection
+  - dataplatform.monitoring.prometheus.required
   - dataplatform.monitoring.verdict
   - dataplatform.monitoring.attributes
   - kubernetes.core.k8s_auth_options
@@ -164,8 +120,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
     VERDICT_SPEC,
     argument_spec,
     kube_auth_spec,
+    prometheus_spec,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_ask import PROMETHEUS_SPEC
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_run import shown_by
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill_follow import (
     Asked,
@@ -184,7 +140,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "noticed": {"type": "str", "default": ""},
     "contains": {"type": "list", "elements": "str", "default": []},
     "sinks": {"type": "dict", "default": {}},
-    "prometheus": {**PROMETHEUS_SPEC, "required": True},
+    **prometheus_spec(required=True),
     "alertmanager": {"type": "str"},
 }
 

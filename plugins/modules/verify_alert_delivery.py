@@ -17,6 +17,8 @@ description:
     why, whether alerts are lost between Prometheus and Alertmanager, and how long ago the last fire drill passed.
   - With O(send_test_alerts) it posts marked alerts, as few as reach every receiver, and tells of each receiver and
     replica how long it took until the provider accepted the notification, or why it did not.
+  - O(prometheus) is one that scrapes Alertmanager and sends to it. With it, failures are judged over O(window), and
+    the way from Prometheus to Alertmanager is judged too.
   - What a provider accepts has not been read by a person. Only O(sinks) or a fire drill prove more.
 options:
   send_test_alerts:
@@ -59,52 +61,6 @@ options:
         and C(path), V(/messages) by default. The answer is a JSON list of messages, or a mapping with C(messages).
     type: dict
     default: {}
-  prometheus:
-    description:
-      - A Prometheus that scrapes Alertmanager and sends to it. With it, failures are judged over O(window), and the
-        way from Prometheus to Alertmanager is judged too.
-    type: dict
-    suboptions:
-      url:
-        description: Address of the Prometheus.
-        type: str
-      url_username:
-        description: User for basic authentication at its address.
-        type: str
-      url_password:
-        description: Password for basic authentication at its address.
-        type: str
-      url_token:
-        description: Bearer token for its address.
-        type: str
-      url_headers:
-        description: More headers for its address.
-        type: dict
-      url_ca_cert:
-        description: File with the certificate authorities to trust for its address.
-        type: path
-      url_validate_certs:
-        description: Whether the certificate of its address is checked.
-        type: bool
-        default: true
-      namespace:
-        description: Namespace of its Service.
-        type: str
-      service:
-        description: Name of its Service.
-        type: str
-      port:
-        description: Port of its Service.
-        type: str
-      scheme:
-        description: How its Pods are spoken to.
-        type: str
-        choices: [http, https]
-        default: http
-      path_prefix:
-        description: Path before the API's own.
-        type: str
-        default: ""
   window:
     description: Span over which failures are judged.
     type: str
@@ -133,6 +89,7 @@ attributes:
     membership: [dataplatform.monitoring.all]
 extends_documentation_fragment:
   - dataplatform.monitoring.connection
+  - dataplatform.monitoring.prometheus
   - dataplatform.monitoring.verdict
   - kubernetes.core.k8s_auth_options
 notes:
@@ -232,6 +189,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
     VERDICT_SPEC,
     argument_spec,
     kube_auth_spec,
+    prometheus_spec,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError, MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
@@ -243,7 +201,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "receivers": {"type": "list", "elements": "str", "default": []},
     "each_replica": {"type": "bool", "default": True},
     "sinks": {"type": "dict", "default": {}},
-    "prometheus": _delivery_ask.PROMETHEUS_SPEC,
+    **prometheus_spec(),
     "window": {"type": "str", "default": "15m"},
     "alertmanager": {"type": "str"},
 }

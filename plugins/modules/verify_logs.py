@@ -22,6 +22,8 @@ description:
   - Namespaces are judged per node, so that one busy Pod does not hide nine dead ones on another node.
   - It waits, up to O(ignore:timeout), for a Loki or an agent that only just started and for lines that are too young
     to have arrived, and for nothing else.
+  - O(prometheus) is one that scrapes Loki. With it, discarded lines are judged over the whole 15 minutes; without it,
+    over the O(observe) seconds that the module looks, or since Loki started if that was less.
 options:
   tenant:
     description: The tenant that is asked for, sent as C(X-Scope-OrgID). Empty where Loki has no tenants.
@@ -95,54 +97,9 @@ options:
       - Not waited for where the processes are younger than 15 minutes; their totals are the answer then.
     type: int
     default: 5
-  prometheus:
-    description:
-      - A Prometheus that scrapes Loki. With it, discarded lines are judged over the whole 15 minutes.
-      - Without it, over the O(observe) seconds that the module looks, or since Loki started if that was less.
-    type: dict
-    suboptions:
-      url:
-        description: Address of the Prometheus.
-        type: str
-      url_username:
-        description: User for basic authentication at its address.
-        type: str
-      url_password:
-        description: Password for basic authentication at its address.
-        type: str
-      url_token:
-        description: Bearer token for its address.
-        type: str
-      url_headers:
-        description: More headers for its address.
-        type: dict
-      url_ca_cert:
-        description: File with the certificate authorities to trust for its address.
-        type: path
-      url_validate_certs:
-        description: Whether its certificate is checked.
-        type: bool
-        default: true
-      namespace:
-        description: Namespace of the Service in front of it, when it is reached through the Kubernetes API.
-        type: str
-      service:
-        description: Name of the Service in front of it.
-        type: str
-      port:
-        description: Name or number of the Service's port.
-        type: str
-      scheme:
-        description: How its Pods are spoken to.
-        type: str
-        choices: [http, https]
-        default: http
-      path_prefix:
-        description: Path before the API's own, for a server with a route prefix.
-        type: str
-        default: ""
 extends_documentation_fragment:
   - dataplatform.monitoring.connection
+  - dataplatform.monitoring.prometheus
   - dataplatform.monitoring.verdict
   - dataplatform.monitoring.attributes
   - kubernetes.core.k8s_auth_options
