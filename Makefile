@@ -23,7 +23,7 @@ demo: venv ## Bring up the lab, play day 1 on it and judge it; with KUBECONFIG a
 	@.ci/demo
 
 ##@ Test it
-.PHONY: check test unit lint sanity lifecycle integration molecule cluster faults
+.PHONY: check test unit lint sanity versions lifecycle integration molecule cluster faults
 check: venv ## The quick gates and the unit tests, within a minute
 	@$(pytest) --stages=static,unit,changed $(ARGS)
 
@@ -39,6 +39,9 @@ lint: venv ## ruff, yamllint, licences, changelog, ansible-lint (production) ove
 
 sanity: venv ## ansible-test sanity, and the artifact that Galaxy would get
 	@$(pytest) --stages=sanity $(ARGS)
+
+versions: venv ## sanity and unit tests with every other ansible-core whose Python is here
+	@$(pytest) --stages=versions $(ARGS)
 
 lifecycle: venv ## The lab leaves nothing behind, also after a crash (a running lab starts anew)
 	@$(pytest) --stages=lifecycle $(ARGS)

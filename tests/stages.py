@@ -5,6 +5,10 @@
 ``pytest --stages=static,unit`` runs those stages, ``--stages=all`` all of them in the order below, which goes from
 cheap to dear. A test belongs to a stage by its path. Every skip is printed with its reason; one that tests/skips.yml
 does not list counts as a failure, so that a test cannot silently cease to run.
+
+With several workers (``-n 3``, pytest-xdist) one of them takes every stage that works on the lab, in order, and the
+others take the rest, file by file, in the meantime. A stage's time is then from its first test to its last, whatever
+ran beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +36,7 @@ class Stage:
     title: str
     paths: tuple[str, ...]
     in_all: bool = True
+    on_lab: bool = False
 
 
 STAGES = (
@@ -40,12 +46,13 @@ STAGES = (
     Stage("changed", "ansible-lint of what changed", ("tests/gates/test_changed.py",), in_all=False),
     Stage("lint", "ansible-lint, profile production", ("tests/gates/test_ansible_lint.py",)),
     Stage("sanity", "ansible-test, the artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
+    Stage("versions", "the other versions of ansible-core", ("tests/gates/test_versions.py",)),
     # First of those that need the lab: it begins and ends without one.
-    Stage("lifecycle", "the lab itself: up, down, after a crash", ("tests/cluster/test_lab_leaves_nothing.py",)),
+    Stage("lifecycle", "the lab itself: up, down, after a crash", ("tests/cluster/test_lab_leaves_nothing.py",), on_lab=True),
     Stage("integration", "real servers on loopback", ("tests/integration", "tests/differential", "tests/promtool")),
-    Stage("molecule", "scenarios on the lab", ("tests/scenarios",)),
-    Stage("cluster", "what only a live cluster shows", ("tests/cluster",)),
-    Stage("faults", "break it, read the diagnosis", ("tests/faults",)),
+    Stage("molecule", "scenarios on the lab", ("tests/scenarios",), on_lab=True),
+    Stage("cluster", "what only a live cluster shows", ("tests/cluster",), on_lab=True),
+    Stage("faults", "break it, read the diagnosis", ("tests/faults",), on_lab=True),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 
@@ -95,62 +102,83 @@ def read_skips(text: str) -> list[AgreedSkip]:
     return entries
 
 
+#: The first moment and the last one of a stage's tests, in seconds since 1970.
+Span = tuple[float, float]
+
+
 class StagePlugin:
-    """Orders, times and reports; one per session."""
+    """Orders, times and reports; one per session, and one per worker, which only orders."""
 
     def __init__(self, stages: tuple[Stage, ...], agreed: list[AgreedSkip], enforce: bool) -> None:
         self.stages = stages
         self.agreed = agreed
         self.enforce = enforce
-        self.seconds: dict[str, float] = {}
+        self.spans: dict[str, Span] = {}
         self.outcomes: dict[str, Counter[str]] = {}
-        self.skipped: list[tuple[str, str, bool]] = []
-        self.current: Stage | None = None
-        self.started = 0.0
+        # By test and phase: a whole module is skipped by every worker.
+        self.skipped: dict[tuple[str, str], tuple[str, bool]] = {}
         self.reporter: pytest.TerminalReporter | None = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Stages are announced where people look, not by each worker."""
+        if not hasattr(session.config, "workerinput"):
+            self.reporter = session.config.pluginmanager.get_plugin("terminalreporter")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Stage by stage; a chosen stage without any test would be green for no reason."""
-        self.reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         if not self.stages:
             return
         order = {stage.name: index for index, stage in enumerate(self.stages)}
-        kept: list[tuple[int, pytest.Item]] = []
+        # The lab is the longest way: a worker of many begins with it at once.
+        first = hasattr(session.config, "workerinput")
+        kept: list[tuple[tuple[bool, int], pytest.Item]] = []
+        filled = set()
         for item in items:
             stage = stage_of(item.nodeid.partition("::")[0])
             if stage is None:
                 raise pytest.UsageError(f"{item.nodeid} belongs to no stage of tests/stages.py")
             if stage.name in order:
-                kept.append((order[stage.name], item))
-        filled = {pair[0] for pair in kept}
-        empty = [stage.name for stage in self.stages if order[stage.name] not in filled]
+                filled.add(stage.name)
+                kept.append(((first and not stage.on_lab, order[stage.name]), item))
+        empty = [stage.name for stage in self.stages if stage.name not in filled]
         if empty and not session.testsfailed:
             raise pytest.UsageError(f"no test in stage {', '.join(empty)}")
         items[:] = [pair[1] for pair in sorted(kept, key=lambda pair: pair[0])]
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Announce a stage when its first test starts; its time ends when the next stage's begins."""
-        stage = stage_of(item.nodeid.partition("::")[0])
-        if self.stages and stage is not self.current:
-            self._close()
-            self.current, self.started = stage, time.monotonic()
-            if stage and self.reporter:
-                place = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}"
-                self.reporter.ensure_newline()
-                self.reporter.write_sep("-", f"{place}: {stage.name} ({stage.title})", cyan=True)
-        return (yield)
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """What works on the lab is one unit of work, every other file is one."""
+        from xdist.scheduler import LoadScopeScheduling
+
+        class Scheduling(LoadScopeScheduling):
+            def _split_scope(self, nodeid: str) -> str:
+                path = nodeid.partition("::")[0]
+                stage = stage_of(path)
+                return "lab" if stage and stage.on_lab else path
+
+        # In our order, not the largest file first.
+        config.option.loadscopereorder = False
+        return Scheduling(config, log)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Announce a stage when its first test starts."""
+        now = time.time()
+        stage = stage_of(nodeid.partition("::")[0])
+        if not self.stages or stage is None:
+            return
+        if stage.name not in self.spans and self.reporter:
+            place = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}"
+            self.reporter.ensure_newline()
+            self.reporter.write_sep("-", f"{place}: {stage.name} ({stage.title})", cyan=True)
+        self.spans[stage.name] = (self.spans.get(stage.name, (now, now))[0], now)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
         """Turn a skip that was not agreed to into a failure."""
         report: pytest.TestReport = yield
         if report.skipped and not hasattr(report, "wasxfail"):
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            if not self._note_skip(report.nodeid, reason) and self.enforce:
-                report.outcome = "failed"
-                report.longrepr = f"{report.nodeid}: skipped, and tests/skips.yml does not list it: {reason}"
+            self._judge_skip(report)
         return report
 
     @pytest.hookimpl(wrapper=True)
@@ -158,56 +186,63 @@ class StagePlugin:
         """The same for whole modules."""
         report: pytest.CollectReport = yield
         if report.skipped:
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            if not self._note_skip(report.nodeid, reason) and self.enforce:
-                report.outcome = "failed"
-                report.longrepr = f"{report.nodeid}: skipped, and tests/skips.yml does not list it: {reason}"
+            self._judge_skip(report)
         return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember the skip of a module."""
+        self._note_skip(report)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count per stage: a test once, plus an error for a failing set-up or tear-down."""
+        self._note_skip(report)
         stage = stage_of(report.nodeid.partition("::")[0])
-        if stage and (report.when == "call" or report.outcome != "passed"):
+        if stage is None:
+            return
+        if report.when == "call" or report.outcome != "passed":
             self.outcomes.setdefault(stage.name, Counter())[report.outcome] += 1
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """The last stage ends with the session."""
-        self._close()
+        if stage.name in self.spans:
+            begin, end = self.spans[stage.name]
+            self.spans[stage.name] = (begin, max(end, report.stop))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Skips with their reasons, then the stages with their times, just above pytest's own last line."""
         if self.skipped:
             terminalreporter.section("skipped", sep="-")
-            cases = Counter((nodeid.partition("[")[0], reason, agreed) for nodeid, reason, agreed in self.skipped)
+            cases = Counter((nodeid.partition("[")[0], *told) for (nodeid, _), told in self.skipped.items())
             for (nodeid, reason, agreed), times in cases.items():
                 many = f" ({times} cases)" if times > 1 else ""
                 terminalreporter.write_line(f"{nodeid}{many}: {reason}{'' if agreed else '  (not in tests/skips.yml)'}")
-        if self.seconds:
+        if self.stages and self.spans:
             terminalreporter.section("stages", sep="-")
             terminalreporter.write_line(f"{'stage':<12} {'passed':>7} {'failed':>7} {'skipped':>8} {'time':>8}")
-            for name, seconds in self.seconds.items():
-                count = self.outcomes.get(name, Counter())
-                clock = f"{int(seconds) // 60}:{seconds % 60:04.1f}"
+            for stage in self.stages:
+                if stage.name not in self.spans:
+                    continue
+                begin, end = self.spans[stage.name]
+                count = self.outcomes.get(stage.name, Counter())
+                clock = f"{int(end - begin) // 60}:{(end - begin) % 60:04.1f}"
                 terminalreporter.write_line(
-                    f"{name:<12} {count['passed']:>7} {count['failed']:>7} {count['skipped']:>8} {clock:>8}",
+                    f"{stage.name:<12} {count['passed']:>7} {count['failed']:>7} {count['skipped']:>8} {clock:>8}",
                     red=bool(count["failed"]),
                 )
-            not_run = [stage.name for stage in self.stages if stage.name not in self.seconds]
+            not_run = [stage.name for stage in self.stages if stage.name not in self.spans]
             if not_run:
                 terminalreporter.write_line(f"not run: {', '.join(not_run)}", red=True)
 
-    def _close(self) -> None:
-        if self.current:
-            spent = time.monotonic() - self.started
-            self.seconds[self.current.name] = self.seconds.get(self.current.name, 0.0) + spent
-            self.current = None
-
-    def _note_skip(self, nodeid: str, reason: str) -> bool:
+    def _judge_skip(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        """Write into the report, which may go to another process, what the skip is; fail it if nobody agreed."""
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         reason = reason.removeprefix("Skipped: ")
-        agreed = any(entry.covers(nodeid, reason) for entry in self.agreed)
-        self.skipped.append((nodeid, reason, agreed))
-        return agreed
+        agreed = any(entry.covers(report.nodeid, reason) for entry in self.agreed)
+        report.judged_skip = [reason, agreed]
+        if self.enforce and not agreed:
+            report.outcome = "failed"
+            report.longrepr = f"{report.nodeid}: skipped, and tests/skips.yml does not list it: {reason}"
+
+    def _note_skip(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if judged := getattr(report, "judged_skip", None):
+            self.skipped[report.nodeid, getattr(report, "when", "collect")] = tuple(judged)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -219,6 +254,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the stages; only their folders are collected unless paths were given too."""
     option = config.getoption("--stages")
     stages = chosen(option) if option else ()
-    config.pluginmanager.register(StagePlugin(stages, read_skips(SKIPS.read_text()), enforce=bool(stages)))
+    plugin = StagePlugin(stages, read_skips(SKIPS.read_text()), enforce=bool(stages))
+    config.pluginmanager.register(plugin)
     if stages and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(ROOT / path) for stage in stages for path in stage.paths if (ROOT / path).exists()]

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import yaml
@@ -63,12 +62,11 @@ def copy_collection(parent: Path) -> Path:
     return target
 
 
-def ansible_test_home() -> Path:
-    """A home for ansible-test, kept between runs: its environments, and the stand-in for get-pip."""
-    home = CACHE / f"ansible-test-{version('ansible-core')}"
-    import ansible_test
-
-    requirements = Path(ansible_test.__path__[0]) / "_internal" / "python_requirements.py"
+def ansible_test_home(venv: Path) -> Path:
+    """A home for this environment's ansible-test, kept between runs: its environments, and the stand-in for get-pip."""
+    (installed,) = (venv / "lib").glob("python3.*/site-packages/ansible_core-*.dist-info")
+    home = CACHE / f"ansible-test-{installed.name.split('-')[1].removesuffix('.dist')}"
+    requirements = installed.parent / "ansible_test" / "_internal" / "python_requirements.py"
     (pip,) = set(re.findall(r"pip='([0-9.]+)'", requirements.read_text()))
     stand_in = home / ".ansible" / "test" / "cache" / f"get_pip_{pip.replace('.', '_')}.py"
     stand_in.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +74,9 @@ def ansible_test_home() -> Path:
     return home
 
 
-def ansible_test_environment() -> dict[str, str]:
+def ansible_test_environment(venv: Path = Path(sys.prefix)) -> dict[str, str]:
     """The environment for ansible-test; its HOME is not the user's, whose pip settings still hold."""
-    environment = {**os.environ, "HOME": str(ansible_test_home())}
+    environment = {**os.environ, "HOME": str(ansible_test_home(venv))}
     environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
     for settings in (Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"):
         if "PIP_CONFIG_FILE" not in os.environ and settings.exists():
