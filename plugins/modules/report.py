@@ -17,6 +17,8 @@ description:
   - Prints one table, and for every red check its cause and its fix.
   - Writes C(verdict.json) and C(verdict.xml) (JUnit) below O(directory), readable by their owner only.
   - Fails when a check is failed or unknown, and when a verdict was not given at all (crashed, skipped, unreachable).
+  - Leaves a digest as custom statistics C(monitoring_verdict), by cluster. Ansible drops those of a task that failed, so
+    where they matter, as in a workflow of AWX, let a task of its own fail; see the examples.
 options:
   play:
     description: Name of the play, as it appears in the evidence.
@@ -79,9 +81,21 @@ EXAMPLES = r"""
     directory: evidence
     verdicts:
       scrape: "{{ scrape_verdict }}"
+  register: verdict
+  failed_when: false
+
+- name: Fail where it is red
+  ansible.builtin.fail:
+    msg: "{{ verdict.msg }}"
+  when: verdict.red | default(true)
 """
 
 RETURN = r"""
+red:
+  description: Whether the run has to fail.
+  returned: always
+  type: bool
+  sample: false
 summary:
   description: Number of checks by status, and in all.
   returned: always
