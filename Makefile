@@ -14,6 +14,8 @@ export PATH := $(venv)/bin:$(lab_bin):$(PATH)
 # The checkout under its collection name, ahead of any installed copy.
 export ANSIBLE_COLLECTIONS_PATH := $(venv)/collections
 pytest := $(venv)/bin/python -m pytest
+# Tests that wait rather than work: several at once, also on two cores.
+workers := -n 4
 # ARGS goes to the tool behind a target: make unit ARGS="-k scrape -x"
 ARGS ?=
 
@@ -29,7 +31,7 @@ check: venv ## The quick gates and the unit tests, within a minute
 
 test: venv ## Every test, on the lab; ends with times, skips and the verdict
 	@env -u KUBECONFIG $(venv)/bin/python -m lab build
-	@$(pytest) --stages=all $(ARGS)
+	@$(pytest) --stages=all -n 3 $(ARGS)
 
 unit: venv ## Unit tests only
 	@$(pytest) --stages=unit $(ARGS)
@@ -47,7 +49,7 @@ lifecycle: venv ## The lab leaves nothing behind, also after a crash (a running 
 	@$(pytest) --stages=lifecycle $(ARGS)
 
 integration: venv ## Against real Prometheus and Loki processes on loopback
-	@$(pytest) --stages=integration $(ARGS)
+	@$(pytest) --stages=integration $(workers) $(ARGS)
 
 molecule: venv ## Every Molecule scenario, on the lab
 	@$(pytest) --stages=molecule $(ARGS)

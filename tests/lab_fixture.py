@@ -85,9 +85,11 @@ class LabKeeper:
         with live, subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
-            print(flush=True)
+            # A worker of pytest-xdist talks to its session on standard output.
+            seen = sys.__stderr__ if "PYTEST_XDIST_WORKER" in os.environ else sys.stdout
+            print(file=seen, flush=True)
             for line in process.stdout:
-                print(line, end="", flush=True)
+                print(line, end="", file=seen, flush=True)
                 said.append(line)
         if process.returncode != 0:
             pytest.fail(f"lab {word} ended with {process.returncode}\n{''.join(said[-20:])}", pytrace=False)

@@ -48,7 +48,12 @@ STAGES = (
     Stage("sanity", "ansible-test, the artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
     Stage("versions", "the other versions of ansible-core", ("tests/gates/test_versions.py",)),
     # First of those that need the lab: it begins and ends without one.
-    Stage("lifecycle", "the lab itself: up, down, after a crash", ("tests/cluster/test_lab_leaves_nothing.py",), on_lab=True),
+    Stage(
+        "lifecycle",
+        "the lab itself: up, down, after a crash",
+        ("tests/cluster/test_lab_leaves_nothing.py",),
+        on_lab=True,
+    ),
     Stage("integration", "real servers on loopback", ("tests/integration", "tests/differential", "tests/promtool")),
     Stage("molecule", "scenarios on the lab", ("tests/scenarios",), on_lab=True),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster",), on_lab=True),

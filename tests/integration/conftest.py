@@ -11,5 +11,5 @@ from tests.lab_fixture import BIN
 
 @pytest.fixture(scope="session", autouse=True)
 def _programs(request: pytest.FixtureRequest) -> None:
-    if request.config.getoption("--stages") == "all" or not (BIN / "prometheus").exists():
+    if not (BIN / "prometheus").exists():
         request.getfixturevalue("lab")
