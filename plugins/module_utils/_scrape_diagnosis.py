@@ -116,7 +116,7 @@ class _Subject(t.NamedTuple):
     def targets(self, view: View, expectation: Expectation) -> list[Target]:
         if self.monitor is not None:
             return [target for target in view.targets if target.get("scrapePool") in self.pools]
-        return _of_selector(expectation, view) if self.job is None else _of_label(self.job, view)
+        return targets_by_job(expectation, view.targets)
 
 
 def _of_monitor(expectation: Expectation, snapshot: Snapshot, now: float) -> _Subject:
@@ -145,16 +145,23 @@ def _of_job(expectation: Expectation, snapshot: Snapshot) -> _Subject:
     return _Subject(None, [], expectation.job, [], None, pods, False)
 
 
-def _of_label(job: str, view: View) -> list[Target]:
-    return [target for target in view.targets if (target.get("labels") or {}).get("job") == job]
+def targets_by_job(expectation: Expectation, targets: t.Sequence[Target]) -> list[Target]:
+    """The targets of the job that is expected; when none is named, those with the labels of the selector."""
+    if expectation.job is None:
+        return _of_selector(expectation, targets)
+    return _of_label(expectation.job, targets)
 
 
-def _of_selector(expectation: Expectation, view: View) -> list[Target]:
+def _of_label(job: str, targets: t.Sequence[Target]) -> list[Target]:
+    return [target for target in targets if (target.get("labels") or {}).get("job") == job]
+
+
+def _of_selector(expectation: Expectation, targets: t.Sequence[Target]) -> list[Target]:
     """Targets whose Service or Pod has the labels of the selector: whoever scrapes them."""
     if not expectation.selector:
-        return _of_label(expectation.name, view)
+        return _of_label(expectation.name, targets)
     found = []
-    for target in view.targets:
+    for target in targets:
         labels = target.get("discoveredLabels") or {}
         namespace = labels.get("__meta_kubernetes_namespace")
         if expectation.namespaces and namespace not in expectation.namespaces:
@@ -270,7 +277,7 @@ def _no_target(expectation: Expectation, subject: _Subject, view: View, snapshot
     message = f"No target has {what}: {there}."
     if not snapshot.kubernetes:
         message += " Why, cannot be told without the Kubernetes API."
-    if expectation.state == "adopted":
+    if expectation.state == "adopted" and snapshot.kubernetes:
         remedy = entry_line(expectation, "adopt", False, "scrape it with a monitor of our own")
     elif near:
         remedy = entry_line(expectation, "job", near[0], "name the job as it is")

@@ -18,6 +18,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fi
     endpoint_line,
     entry_line,
     fix,
+    foreign_line,
     kubectl,
     own_endpoints,
 )
@@ -63,8 +64,16 @@ class _Case(t.NamedTuple):
         """A changed endpoint, in the catalogue where the monitor is ours, else as the line to put into that monitor."""
         if self.expectation.endpoints:
             return endpoint_line(self.expectation, self.index, changes, why)
+        if self.expectation.state == "adopted":
+            return foreign_line(str(self.target.get("scrapePool") or ""), changes, why)
         key, value = next(iter(changes.items()))
         return entry_line(self.expectation, key, value, why)
+
+    def limit(self, changes: Object, why: str) -> str:
+        """A changed key of the monitor's C(spec), where it is ours, else as the line to put into that monitor."""
+        if self.expectation.state == "adopted":
+            return foreign_line(str(self.target.get("scrapePool") or ""), changes, why)
+        return entry_line(self.expectation, "spec", changes, why)
 
     def ask(self, sentence: str) -> str:
         """See with one's own eyes what the target answers."""
@@ -207,9 +216,7 @@ def _http(case: _Case) -> str:
 def _not_metrics(case: _Case) -> str:
     kind = re.search(r'Content-Type "([^"]*)"', case.error)
     if "blank Content-Type" in case.error or (kind and "html" not in kind.group(1)):
-        return entry_line(
-            case.expectation,
-            "spec",
+        return case.limit(
             {"fallbackScrapeProtocol": "PrometheusText0.0.4"},
             "say which format it is, since its Content-Type does not",
         )
@@ -221,9 +228,7 @@ def _not_metrics(case: _Case) -> str:
 
 def _sample_limit(case: _Case) -> str:
     limit = int(((case.monitor or {}).get("spec") or {}).get("sampleLimit") or 10000)
-    return entry_line(
-        case.expectation, "spec", {"sampleLimit": 2 * limit}, "raise it, or drop metrics by metricRelabelings"
-    )
+    return case.limit({"sampleLimit": 2 * limit}, "raise it, or drop metrics by metricRelabelings")
 
 
 def _scrape_limit(case: _Case) -> str:
@@ -234,7 +239,7 @@ def _scrape_limit(case: _Case) -> str:
     key = words[0] + "".join(word.capitalize() for word in words[1:])
     key = "bodySizeLimit" if key == "bodySize" else key
     value: t.Any = "50MB" if key == "bodySizeLimit" else 500
-    return entry_line(case.expectation, "spec", {key: value}, "raise the limit that it exceeds")
+    return case.limit({key: value}, "raise the limit that it exceeds")
 
 
 def _credentials(case: _Case) -> str:

@@ -18,6 +18,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_mo
     ENDPOINTS_KEY,
     Expectation,
     Object,
+    pool_monitor,
 )
 
 # Plain in both YAML 1.1 and 1.2 flow style, and not read as a number, a boolean or null.
@@ -69,6 +70,25 @@ def entry_line(expectation: Expectation, key: str, value: t.Any, why: str = "") 
     """A fix in the catalogue: one key of one entry."""
     reason = f", {why}" if why else ""
     return fix(f"In the catalogue's entry {expectation.name}{reason}, then run day 1 again", f"{key}: {flow(value)}")
+
+
+def foreign_line(pool: str, changes: Object, why: str = "") -> str:
+    """A fix in what somebody else made: one key of a monitor's endpoint, or of a job of a plain configuration.
+
+    :param pool: the scrape pool, which tells which of the two it is.
+    """
+    reason = f", {why}" if why else ""
+    place = pool_monitor(pool)
+    written = changes if place != f"scrape job {pool}" else _snake(changes)
+    key, value = next(iter(written.items()))
+    return fix(f"In the {place}{reason}", f"{key}: {flow(value)}")
+
+
+def _snake(value: t.Any) -> t.Any:
+    """Keys as Prometheus' own configuration has them; the operator's differ in their case only."""
+    if not isinstance(value, dict):
+        return value
+    return {re.sub(r"(?<=[a-z])([A-Z])", r"_\1", key).lower(): _snake(item) for key, item in value.items()}
 
 
 def endpoint_line(

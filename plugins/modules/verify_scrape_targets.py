@@ -39,6 +39,13 @@ options:
     description: How many different targets of all entries together must be up at least. V(0) asks for none.
     type: int
     default: 0
+  others:
+    description:
+      - Whether jobs that Prometheus has and that no expectation is about are judged too, one check for each, named like
+        the job. All their targets must be up.
+      - For an installation that somebody else made, O(expectations) may be empty then.
+    type: bool
+    default: false
   unscraped:
     description:
       - Whether to look from the other side too. Running Pods in the catalogue's namespaces that no target covers
@@ -98,12 +105,20 @@ EXAMPLES = r"""
           - expr: prometheus_config_last_reload_successful{$selector}
             equals: 1
             means: the last reload of the configuration succeeded
+
+- name: Judge every job of a Prometheus that somebody else made
+  dataplatform.monitoring.verify_scrape_targets:
+    url: http://localhost:9090
+    kubernetes: false
+    expectations: []
+    others: true
 """
 
 RETURN = r"""
 checks:
   description:
     - One check per expectation in the same order, also when the module fails.
+    - With O(others), one for each further job follows, in the order of their names.
     - With O(min_targets_total), the check C(targets in total) comes last.
   returned: always
   type: list
@@ -168,11 +183,13 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_collect import Collector
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_loop import Outcome, judge_until_final
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_model import Expectation
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_others import first_look
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_unscraped import probe, uncovered
 
 OPTIONS = {
     "expectations": {"type": "list", "elements": "dict", "required": True},
     "min_targets_total": {"type": "int", "default": 0},
+    "others": {"type": "bool", "default": False},
     "unscraped": {"type": "bool", "default": True},
     "unscraped_probe": {"type": "bool", "default": False},
     "rerun": {"type": "str", "default": "ansible-playbook dataplatform.monitoring.day1"},
@@ -195,7 +212,11 @@ def run(module: AnsibleModule) -> None:
         place=(params["namespace"], params["service"]) if params["namespace"] and params["service"] else None,
         rerun=params["rerun"],
     )
-    outcome = judge_until_final(expectations, collector, params["timeout"], params["min_targets_total"])
+    left = float(params["timeout"])
+    if params["others"]:
+        more, left = first_look(expectations, collector, left)
+        expectations += more
+    outcome = judge_until_final(expectations, collector, left, params["min_targets_total"])
     _checks.finish(
         module,
         [judgement.check for judgement in outcome.judgements],
