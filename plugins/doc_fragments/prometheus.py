@@ -75,5 +75,6 @@ options:
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = _OPTION % ""
-    REQUIRED = _OPTION % "\n    required: true"
+    # Annotated, because the sanity tests of ansible-core 2.21 read a plain assignment as a literal.
+    DOCUMENTATION: str = _OPTION % ""
+    REQUIRED: str = _OPTION % "\n    required: true"
