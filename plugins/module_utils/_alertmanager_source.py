@@ -55,6 +55,11 @@ def find_alertmanager(kube: Kube, namespace: str, name: str | None) -> str:
     return there[0]
 
 
+def without_operator(kube: Kube, namespace: str, name: str | None, service: str | None) -> bool:
+    """Whether a Service is named in a namespace that has no Alertmanager object: it runs without the operator."""
+    return bool(service and not name and not kube.list(f"{_GROUP}/namespaces/{namespace}/alertmanagers"))
+
+
 def from_secret(kube: Kube, namespace: str, alertmanager: str) -> Loaded | None:
     """What the operator generated, or None when there is no such Secret yet.
 
@@ -149,10 +154,16 @@ def live(kube: Kube | None, apis: t.Sequence[Api], params: t.Mapping[str, t.Any]
     :returns: the configuration, and notes about what could not be read.
     """
     notes: list[str] = []
-    if kube is not None and params.get("namespace") and not params.get("url"):
-        name = find_alertmanager(kube, params["namespace"], params.get("alertmanager"))
+    place = params.get("namespace")
+    if (
+        kube is not None
+        and place
+        and not params.get("url")
+        and not without_operator(kube, place, params.get("alertmanager"), params.get("service"))
+    ):
+        name = find_alertmanager(kube, place, params.get("alertmanager"))
         try:
-            loaded = from_secret(kube, params["namespace"], name)
+            loaded = from_secret(kube, place, name)
         except ApiForbidden:
             loaded = None
             notes.append(

@@ -10,7 +10,10 @@ import datetime
 import json
 import typing as t
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_source import find_alertmanager
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_source import (
+    find_alertmanager,
+    without_operator,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Way
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
@@ -23,24 +26,32 @@ DRILL_KEY = "last.json"
 
 
 class Installed(t.NamedTuple):
-    """The Alertmanager object: its name, how many replicas it wants, since when it exists."""
+    """The Alertmanager object: its name, how many replicas it wants, since when it exists.
+
+    :param credentials_in: the Secret that holds its receivers' credentials, as far as it tells.
+    """
 
     name: str
     replicas: int
     since: datetime.datetime | None
+    credentials_in: str = "alertmanager-receivers"
 
 
-def installed(kube: Kube | None, namespace: str | None, name: str | None) -> Installed:
+def installed(kube: Kube | None, namespace: str | None, name: str | None, service: str | None = None) -> Installed:
     """Read it; without Kubernetes or the operator there is one replica of unknown age.
 
+    :param service: the Service that was named. Without an Alertmanager object it says what is meant.
     :raises ConfigError: several and none named.
     """
-    if kube is None or not namespace:
-        return Installed("alertmanager", 1, None)
+    if kube is None or not namespace or without_operator(kube, namespace, name, service):
+        return Installed(service or "alertmanager", 1, None)
     found = find_alertmanager(kube, namespace, name)
     item = kube.get(f"/apis/monitoring.coreos.com/v1/namespaces/{namespace}/alertmanagers/{found}") or {}
-    replicas = (item.get("spec") or {}).get("replicas")
-    return Installed(found, 1 if replicas is None else int(replicas), moment(item["metadata"]["creationTimestamp"]))
+    spec = item.get("spec") or {}
+    replicas = spec.get("replicas")
+    secret = next(iter(spec.get("secrets") or []), "") or spec.get("configSecret") or f"alertmanager-{found}"
+    since = moment(item["metadata"]["creationTimestamp"])
+    return Installed(found, 1 if replicas is None else int(replicas), since, secret)
 
 
 def moment(text: str) -> datetime.datetime:

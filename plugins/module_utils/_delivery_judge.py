@@ -125,9 +125,10 @@ def look(sight: Sight, now: float, last: bool = False) -> tuple[str, dict[str, s
 def _place(sight: Sight) -> dict[str, str]:
     namespace, _slash, pod = sight.replica.removeprefix("pod ").partition("/")
     if not pod:
-        return {"namespace": "monitoring", "secret": "alertmanager-receivers", "log": "journalctl -u alertmanager"}
+        config = f"its configuration: amtool config show --alertmanager.url={sight.replica}"
+        return {"credentials": config, "log": "journalctl -t alertmanager --since=-1h"}
     log = f"kubectl logs -n {namespace} {pod.partition(',')[0]} -c alertmanager"
-    return {"namespace": namespace, "secret": "alertmanager-receivers", "log": log}
+    return {"credentials": f"its Secret: kubectl describe secret -n {namespace} alertmanager-receivers", "log": log}
 
 
 def _failure(sight: Sight, kind: str, now: float) -> dict[str, str]:

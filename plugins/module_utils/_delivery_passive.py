@@ -22,22 +22,42 @@ DRILL_DAYS = 90
 
 
 class Place(t.NamedTuple):
-    """Names for fixes."""
+    """Names for fixes.
+
+    :param url: address of an Alertmanager that is not known to be in Kubernetes. :param credentials_in: the Secret
+        that holds the credentials of its receivers. :param prometheus: the same address of its Prometheus.
+    """
 
     namespace: str
     alertmanager: str
+    url: str = ""
+    credentials_in: str = "alertmanager-receivers"
+    prometheus: str = ""
 
     @property
     def log(self) -> str:
-        return f"kubectl logs -n {self.namespace} alertmanager-{self.alertmanager}-0 -c alertmanager"
+        """The command that shows the last hour of its log."""
+        if self.url:
+            return "journalctl -t alertmanager --since=-1h"
+        return f"kubectl logs -n {self.namespace} alertmanager-{self.alertmanager}-0 -c alertmanager --since=1h"
 
     @property
     def state(self) -> str:
-        """The command that tells what the operator has to say."""
+        """What tells which configuration is meant to be loaded."""
+        if self.url:
+            return f"see what it has loaded: amtool config show --alertmanager.url={self.url}"
         return (
+            "see which Secret the operator reads and what it says of it: "
             f"kubectl get alertmanager -n {self.namespace} {self.alertmanager} "
             "-o jsonpath='{.spec.configSecret}{.status.conditions}'"
         )
+
+    @property
+    def credentials(self) -> str:
+        """Where the credentials of a receiver are written."""
+        if self.url:
+            return f"its configuration: amtool config show --alertmanager.url={self.url}"
+        return f"its Secret: kubectl describe secret -n {self.namespace} {self.credentials_in}"
 
 
 class Window(t.NamedTuple):
@@ -59,7 +79,7 @@ def somebody(replicas: t.Sequence[Replica], place: Place) -> _checks.Check:
             cause(
                 "nobody_notified",
                 f"{replica.name} has no integration: whatever fires, nobody is notified.",
-                f"see which Secret the operator reads and what it says of it: {place.state}",
+                place.state,
             )
             for replica in empty
         ]
@@ -75,7 +95,7 @@ def configuration(replicas: t.Sequence[Replica], place: Place) -> _checks.Check:
         cause(
             "configuration_rejected",
             f"{replica.name} could not load its newest configuration and keeps the one before.",
-            f"read why: {place.log} --since=1h",
+            f"read why: {place.log}",
         )
         for replica in replicas
         if replica.reload_ok == 0
@@ -100,6 +120,10 @@ def configuration(replicas: t.Sequence[Replica], place: Place) -> _checks.Check:
 
 def cluster(replicas: t.Sequence[Replica], wanted: int, place: Place) -> _checks.Check:
     """Whether the replicas see each other. C(wanted) is the number that there should be."""
+    if place.url:
+        members = int(replicas[0].members or 0)
+        reason = f"one address is known; the replica behind it sees {members} member{'s' * (members != 1)}"
+        return _checks.not_applicable("cluster", "replicas form one cluster", reason)
     if wanted <= 1 and len(replicas) == 1:
         return _checks.not_applicable("cluster", "replicas form one cluster", "there is one replica by design")
     expected = f"{wanted} replicas in one cluster"
@@ -119,7 +143,7 @@ def cluster(replicas: t.Sequence[Replica], wanted: int, place: Place) -> _checks
                 cause(
                     "cluster_incomplete",
                     f"{replica.name} sees {members} of {wanted} members; lost: {int(replica.failed_peers or 0)}.",
-                    f"let the Pods reach each other on 9094 (TCP and UDP): {place.log} --since=1h",
+                    f"let the Pods reach each other on 9094 (TCP and UDP): {place.log}",
                 )
             )
     if causes:
@@ -177,13 +201,14 @@ def _failures_of(
         for kind, item in found.items()
     }
     if bad:
-        where = {"namespace": place.namespace, "secret": "alertmanager-receivers", "log": f"{place.log} --since=1h"}
+        where = {"credentials": place.credentials, "log": place.log}
         causes = []
         for kind in bad:
             for reasons, said in apart(found[kind].failed, errors):
                 count = sum(reasons.values()) or found[kind].failures
                 told = f"{count:.0f} of {found[kind].attempts:.0f} notifications failed {span}"
-                causes.append(failure(name, f"Alertmanager {place.alertmanager}", kind, reasons, said, where, told))
+                server = f"Alertmanager {place.url or place.alertmanager}"
+                causes.append(failure(name, server, kind, reasons, said, where, told))
         if window.ways is not None:
             return _checks.failed(
                 name, expected, f"{sum(found[k].failures for k in bad):.0f} failed", causes, (), details
@@ -202,14 +227,26 @@ def _failures_of(
 
 
 def prometheus_leg(
-    discovered: t.Sequence[str], pods: t.Mapping[str, str], lost: t.Mapping[str, float] | None, window: str, label: str
+    discovered: t.Sequence[str],
+    pods: t.Mapping[str, str],
+    lost: t.Mapping[str, float] | None,
+    window: str,
+    label: str,
+    place: Place | None = None,
 ) -> _checks.Check:
     """Whether alerts get from Prometheus to every Alertmanager.
 
     :param discovered: addresses it sends to. :param pods: name of each Alertmanager's Pod and its IP; empty without
         Kubernetes. :param lost: dropped and errors within the window; None when Prometheus does not scrape itself.
-    :param label: the Prometheus that was asked.
+    :param label: the Prometheus that was asked. :param place: of the Alertmanager that is meant.
     """
+    url = place.url if place else ""
+    asked = place.prometheus if place else ""
+    see = "kubectl get prometheus -A -o jsonpath='{.items[*].spec.alerting}'"
+    log = "kubectl logs -n monitoring -l app.kubernetes.io/name=prometheus -c prometheus"
+    if asked:
+        see = f"curl -sS {asked.rstrip('/')}/api/v1/alertmanagers"
+        log = "journalctl -t prometheus --since=-1h"
     name, expected = "Prometheus to Alertmanager", f"sends to {len(pods) or 1} Alertmanager, loses nothing"
     causes = []
     if not discovered:
@@ -217,7 +254,7 @@ def prometheus_leg(
             cause(
                 "alertmanager_not_discovered",
                 f"{label} knows no Alertmanager: no alert ever leaves it.",
-                "give it one: kubectl get prometheus -A -o jsonpath='{.items[*].spec.alerting}'",
+                f"give it one, what it has is told by: {see}",
             )
         )
     hosts = {_host(address) for address in discovered}
@@ -237,13 +274,20 @@ def prometheus_leg(
                 cause(
                     "notifications_dropped",
                     f"{label} counted {count:.0f} {what} within {window} while sending to Alertmanager.",
-                    "read why: kubectl logs -n monitoring -l app.kubernetes.io/name=prometheus -c prometheus",
+                    f"read why: {log}",
                 )
             )
     if causes:
         return _checks.failed(name, expected, f"{len(causes)} faults", causes)
     notes = ["Prometheus does not scrape itself: what it lost is not known"] if lost is None else []
+    if url and _authority(url) not in {_authority(address) for address in discovered}:
+        told = ", ".join(sorted({_authority(address) for address in discovered}))
+        notes.append(f"{label} sends to {told}; whether that is {_authority(url)} by another name is not known")
     return _checks.ok(name, expected, f"sends to {len(discovered)}", notes)
+
+
+def _authority(address: str) -> str:
+    return address.partition("//")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _host(address: str) -> str:
@@ -251,18 +295,27 @@ def _host(address: str) -> str:
 
 
 def drill(
-    last: datetime.datetime | None, code: str, installed: datetime.datetime | None, now: datetime.datetime
+    last: datetime.datetime | None,
+    code: str,
+    installed: datetime.datetime | None,
+    now: datetime.datetime,
+    every: int = DRILL_DAYS,
 ) -> _checks.Check:
-    """How long ago the last fire drill passed; never is no fault in the first days."""
-    expected = f"a fire drill within {DRILL_DAYS} days"
+    """How long ago the last fire drill passed; never is no fault in the first days.
+
+    :param every: days between two drills; 0 where none are expected, as beside somebody else's installation.
+    """
+    if every <= 0:
+        return _checks.not_applicable("fire drill", "a fire drill now and then", "no drills are expected here")
+    expected = f"a fire drill within {every} days"
     run = "page somebody on purpose: ansible-playbook dataplatform.monitoring.fire_drill"
     if last is not None:
         days = (now - last).days
-        if days <= DRILL_DAYS:
+        if days <= every:
             return _checks.ok("fire drill", expected, f"{days} days ago, code {code}")
         message = f"The last fire drill that passed was {days} days ago."
         return _checks.failed("fire drill", expected, f"{days} days ago", [cause("drill_overdue", message, run)])
-    if installed is None or (now - installed).days <= DRILL_DAYS:
-        return _checks.not_applicable("fire drill", expected, f"never yet; due within {DRILL_DAYS} days of installing")
+    if installed is None or (now - installed).days <= every:
+        return _checks.not_applicable("fire drill", expected, f"never yet; due within {every} days of installing")
     message = f"There was none in the {(now - installed).days} days since Alertmanager was installed."
     return _checks.failed("fire drill", expected, "never", [cause("drill_overdue", message, run)])

@@ -34,11 +34,11 @@ _BY_TEXT = (
     (r"deadline exceeded|[Tt]imeout|timed out", "receiver_too_slow"),
 )
 _FIXES = {
-    "credentials_refused": "write the right one into its Secret: kubectl describe secret -n {namespace} {secret}",
+    "credentials_refused": "write the right one into {credentials}",
     "receiver_rate_limits": "send less: group more, and raise it for the route of {receiver}: repeat_interval: 12h",
     "receiver_refuses": "correct address and content of receiver {receiver}: {log}",
     "receiver_server_error": "see the provider's status page, then look again: {log}",
-    "receiver_unreachable": "let Alertmanager's Pods reach it (egress, DNS, address): {log}",
+    "receiver_unreachable": "let Alertmanager reach it (egress, DNS, address): {log}",
     "receiver_too_slow": "see why it does not answer; the requests are in the log: {log}",
     "notification_not_built": "read which template or file it is: {log}",
     "failure_without_reason": "read the reason in its log: {log}",
@@ -136,7 +136,7 @@ def failure(
     """The cause of a failed notification.
 
     :param where: the replica.
-    :param place: C(namespace), C(secret) and C(log), the command that reads the log, for the fix.
+    :param place: C(credentials), where they are written, and C(log), the command that reads the log, for the fix.
     :param told: what was counted, as text.
     """
     code = code_of(reasons, errors, kind)

@@ -10,17 +10,13 @@ import time
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import (
-    ApiError,
-    ApiForbidden,
-    ApiUnreachable,
-)
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ApiForbidden
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_model import Expectation, Snapshot
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_others import NAME, judge_others
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_reach import Reading
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_series import Series
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_verdict import Context, Judgement, judge
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._unreached import why
 
 _PAUSE = 3.0
 
@@ -48,12 +44,13 @@ def judge_until_final(
     timeout: float,
     others: bool = True,
     rerun: str = "",
+    url: str = "",
     clock: t.Callable[[], float] = time.monotonic,
     sleep: t.Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """Judge in rounds. A server that does not answer is asked again, unless it is a matter of permissions.
 
-    :param timeout: seconds in all, on the monotonic clock.
+    :param timeout: seconds in all, on the monotonic clock. :param url: address of a Prometheus that is asked directly.
     """
     begin = clock()
     reading = Reading()
@@ -66,7 +63,7 @@ def judge_until_final(
             judgements = _round(expectations, snapshot, source, reading, others, rerun)
             final = all(one.final for one in judgements)
         except ApiError as exc:
-            judgements, final = _unreached(expectations, exc, others), isinstance(exc, ApiForbidden)
+            judgements, final = _unreached(expectations, exc, others, url), isinstance(exc, ApiForbidden)
         passed = clock() - begin
         if final or passed + _PAUSE > timeout:
             return Outcome(judgements, snapshot, passed, rounds)
@@ -99,14 +96,9 @@ def _round(
     return [*judgements, judge_others(expectations, context)] if others else judgements
 
 
-def _unreached(expectations: t.Sequence[Expectation], exc: ApiError, others: bool) -> list[Judgement]:
+def _unreached(expectations: t.Sequence[Expectation], exc: ApiError, others: bool, url: str) -> list[Judgement]:
     """Nothing is known of any rule."""
-    if isinstance(exc, ApiForbidden):
-        fix = "Use an account that may read it; this is what this one may: kubectl auth can-i --list"
-        found = cause("access_forbidden", str(exc), fix)
-    else:
-        code = "server_unreachable" if isinstance(exc, ApiUnreachable) else "server_error"
-        found = cause(code, str(exc), "See whether Prometheus runs and is ready: kubectl get pods -A")
+    found = why(exc, "Prometheus")
     names = [one.name for one in expectations if one.state in ("present", "adopted")]
     checks = [
         _checks.unknown(one.name, "rules loaded, evaluated and able to fire", "no answer", [found])

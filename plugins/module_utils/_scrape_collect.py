@@ -65,6 +65,7 @@ class Collector:
     :param kube: the cluster; None for a Prometheus without Kubernetes.
     :param ask_reviews: whether SubjectAccessReviews may be created.
     :param place: where Prometheus runs, as (namespace, service), for the fix of an unreachable one.
+    :param url: address at which it is asked, for the same.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Collector:
         ask_reviews: bool = True,
         place: tuple[str, str] | None = None,
         rerun: str | None = None,
+        url: str | None = None,
     ) -> None:
         self._find = find
         self._kube = kube
         self._ask_reviews = ask_reviews
         self._place = place
         self._rerun = rerun
+        self._url = (url or "").rstrip("/")
         self._apis: list[Api] = []
         self._texts: dict[str, str] = {}
         self._parsed: dict[str, dict[str, t.Any]] = {}
@@ -113,7 +116,9 @@ class Collector:
         """Why Prometheus could not be asked; it may come up any moment, unless it is a matter of permissions."""
         if isinstance(exc, ApiForbidden):
             return _scrape_access.forbidden(exc)
-        if self._place:
+        if self._url:
+            command = f"curl -sS -i --max-time 10 {shlex.quote(self._url + '/-/ready')}"
+        elif self._place:
             command = kubectl(self._place[0], "get", "pods,endpointslices", "-o", "wide")
         else:
             command = "kubectl get pods -A" if self._kube else "curl -sS -i --max-time 10 http://localhost:9090/-/ready"

@@ -65,10 +65,16 @@ options:
     description: Span over which failures are judged.
     type: str
     default: 15m
+  drill_days:
+    description:
+      - A fire drill is due every so many days, and so many days after the installation.
+      - V(0) expects none, as beside an installation that somebody else made.
+    type: int
+    default: 90
   alertmanager:
     description:
       - Name of the Alertmanager object in O(namespace).
-      - By default the only one there.
+      - By default the only one there. Where there is none, O(service) says which Alertmanager is meant.
     type: str
 attributes:
   check_mode:
@@ -111,6 +117,12 @@ EXAMPLES = r"""
   dataplatform.monitoring.verify_alert_delivery:
     namespace: monitoring
     prometheus: {namespace: monitoring, service: prometheus-operated}
+
+- name: The same of an Alertmanager without Kubernetes
+  dataplatform.monitoring.verify_alert_delivery:
+    url: http://localhost:9093
+    kubernetes: false
+    prometheus: {url: http://localhost:9090}
 
 - name: Send one test alert to each receiver from each replica
   dataplatform.monitoring.verify_alert_delivery:
@@ -203,6 +215,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "sinks": {"type": "dict", "default": {}},
     **prometheus_spec(),
     "window": {"type": "str", "default": "15m"},
+    "drill_days": {"type": "int", "default": _delivery_passive.DRILL_DAYS},
     "alertmanager": {"type": "str"},
 }
 
@@ -216,8 +229,16 @@ def passive(
 ) -> list[_checks.Check]:
     """What is judged without posting. After test alerts the counted failures are left out: the test says more."""
     readings = [_delivery_run.read_replica(api) for api in apis]
-    there = _delivery_ask.installed(kube, None if params["url"] else params["namespace"], params["alertmanager"])
-    place = _delivery_passive.Place(params["namespace"] or "monitoring", there.name)
+    where = None if params["url"] else params["namespace"]
+    there = _delivery_ask.installed(kube, where, params["alertmanager"], params["service"])
+    named = params["prometheus"] or {}
+    place = _delivery_passive.Place(
+        params["namespace"] or "monitoring",
+        there.name,
+        params["url"] or "",
+        there.credentials_in,
+        named.get("url") or "",
+    )
     labels = [api.label for api in apis]
     servers = prometheis(params, kube)
     checks = []
@@ -243,11 +264,13 @@ def passive(
                 _delivery_ask.lost(server, params["window"]),
                 params["window"],
                 server.label,
+                place,
             )
         )
     if not sent and kube is not None:
         last, code = _delivery_ask.last_drill(kube, params["namespace"])
-        checks.append(_delivery_passive.drill(last, code, there.since, datetime.datetime.now(datetime.UTC)))
+        now = datetime.datetime.now(datetime.UTC)
+        checks.append(_delivery_passive.drill(last, code, there.since, now, params["drill_days"]))
     return checks
 
 

@@ -47,7 +47,8 @@ options:
   alertmanager:
     description:
       - Name of the Alertmanager object in O(namespace).
-      - By default the only one there.
+      - By default the only one there. Where there is none, O(service) says which Alertmanager is meant, and what it
+        says it has loaded is judged.
     type: str
   matcher_mode:
     description: How the server parses matchers, as its C(--enable-feature) says.

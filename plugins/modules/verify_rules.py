@@ -142,7 +142,9 @@ def run(module: AnsibleModule) -> None:
         raise ConfigError(f"expectations name {twice[0]} twice: names must be unique.")
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
     collector = Collector(lambda: _servers.replicas(params, kube), kube)
-    outcome = judge_until_final(expectations, collector, params["timeout"], params["others"], params["rerun"])
+    outcome = judge_until_final(
+        expectations, collector, params["timeout"], params["others"], params["rerun"], params["url"] or ""
+    )
     replicas = outcome.snapshot.replicas if outcome.snapshot else []
     notes = []
     if replicas and all(replica.failures is None for replica in replicas):

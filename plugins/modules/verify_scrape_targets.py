@@ -211,6 +211,7 @@ def run(module: AnsibleModule) -> None:
         ask_reviews=not module.check_mode,
         place=(params["namespace"], params["service"]) if params["namespace"] and params["service"] else None,
         rerun=params["rerun"],
+        url=params["url"],
     )
     left = float(params["timeout"])
     if params["others"]:

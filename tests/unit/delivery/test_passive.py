@@ -110,3 +110,34 @@ def test_the_age_of_the_last_drill(last, installed, status):
     check = passive.drill(ago(last), "CODE", ago(installed), NOW)
     assert check["status"] == status
     assert codes(check) == (["drill_overdue"] if status == "failed" else [])
+
+
+def test_beside_a_plain_alertmanager_the_commands_need_no_kubernetes() -> None:
+    plain = passive.Place("monitoring", "alertmanager", "http://am.example:9093", prometheus="http://prom.example:9090")
+    for text in (plain.log, plain.state, plain.credentials):
+        assert "kubectl" not in text
+    lost = {"dropped alerts": 3.0}
+    for discovered in ([], ["http://am.example:9093/api/v2/alerts"]):
+        check = passive.prometheus_leg(discovered, {}, lost, "15m", "http://prom.example:9090", plain)
+        assert check["status"] == "failed"
+        assert all("kubectl" not in one["fix"] for one in [check["cause"], *check["other_causes"]])
+
+
+def test_an_address_that_prometheus_calls_otherwise_is_told() -> None:
+    plain = passive.Place("monitoring", "alertmanager", "http://am.example:9093")
+    same = passive.prometheus_leg(["http://am.example:9093/api/v2/alerts"], {}, {}, "15m", "p", plain)
+    other = passive.prometheus_leg(["http://10.0.0.1:9093/api/v2/alerts"], {}, {}, "15m", "p", plain)
+    assert (same["status"], same["notes"]) == ("ok", [])
+    assert other["notes"] == ["p sends to 10.0.0.1:9093; whether that is am.example:9093 by another name is not known"]
+
+
+def test_one_address_says_nothing_of_other_replicas() -> None:
+    plain = passive.Place("monitoring", "alertmanager", "http://am.example:9093")
+    check = passive.cluster([replica()], 1, plain)
+    assert check["status"] == "not_applicable"
+    assert "one address is known" in check["observed"]
+
+
+def test_no_drill_is_due_beside_somebody_else() -> None:
+    check = passive.drill(None, "", NOW - datetime.timedelta(days=400), NOW, 0)
+    assert check["status"] == "not_applicable"

@@ -74,7 +74,8 @@ def test_any_line_can_be_read(text):
 
 
 def test_the_cause_names_receiver_replica_and_command():
-    place = {"namespace": "monitoring", "secret": "alertmanager-receivers", "log": "kubectl logs x"}
+    secret = "its Secret: kubectl describe secret -n monitoring alertmanager-receivers"
+    place = {"credentials": secret, "log": "kubectl logs x"}
     told = _delivery_reasons.failure(
         "slack", "pod monitoring/am-0", "slack", {"authError": 1}, ["403"], place, "1 failed"
     )
