@@ -15,12 +15,21 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _report
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
+    _criteria,
+    _report,
+    _report_compare,
+    _report_terminal,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import kube_auth_spec
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube, status_error
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._report_text import clean
 
 _FIELD_MANAGER = "dataplatform.monitoring"
+#: Runs that are looked through for one to compare with, and the largest document that is read for it.
+_LOOK_BACK = 20
+_MOST_BYTES = 64 * 2**20
 
 
 class ActionModule(ActionBase):
@@ -35,6 +44,11 @@ class ActionModule(ActionBase):
                 "play": {"type": "str", "required": True},
                 "cluster": {"type": "str", "required": True},
                 "verdicts": {"type": "dict", "required": True},
+                "slos": {"type": "list", "elements": "dict"},
+                "boards": {"type": "list", "elements": "dict"},
+                "timeline": {"type": "raw"},
+                "criteria": {"type": "bool", "default": False},
+                "cluster_info": {"type": "dict"},
                 "directory": {"type": "path", "required": True},
                 "keep": {"type": "int", "default": 20},
                 "config_map_namespace": {"type": "str"},
@@ -44,12 +58,36 @@ class ActionModule(ActionBase):
         moment = datetime.datetime.now(datetime.UTC)
         stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         verdicts = [_report.collect(name, result) for name, result in args["verdicts"].items()]
-        doc = _report.document(args["play"], args["cluster"], stamp, verdicts)
-        folder = self._write(Path(args["directory"]), args, moment, doc, verdicts)
-        title = f"Verdict of {args['cluster']} ({args['play']}, {stamp})"
-        for text, colour in _report.table(title, verdicts, shutil.get_terminal_size((120, 24)).columns):
-            self._display.display(text, color=colour if colour != "bold" else None)
-        self._display.display(f"Evidence: {folder}/verdict.json and verdict.xml")
+        criteria = None
+        if args["criteria"]:
+            extras = {"cluster_info": args["cluster_info"]}
+            criteria = _criteria.criteria(verdicts, args["slos"], args["boards"], extras)
+        doc = _report.document(
+            args["play"],
+            args["cluster"],
+            stamp,
+            verdicts,
+            slos=args["slos"],
+            boards=args["boards"],
+            timeline=args["timeline"],
+            criteria=criteria,
+        )
+        home = Path(args["directory"]) / args["cluster"]
+        before = self._before(home, doc)
+        if before is not None:
+            doc["comparison"] = _report_compare.compare(doc, before)
+        folder = self._write(home, args, moment, doc, verdicts)
+        lines = _report_terminal.table(
+            f"Verdict of {args['cluster']} ({args['play']}, {stamp})",
+            verdicts,
+            shutil.get_terminal_size((120, 24)).columns,
+            every=self._display.verbosity > 0,
+            criteria=criteria,
+            comparison=doc.get("comparison"),
+        )
+        for text, colour in lines:
+            self._display.display(text, color=colour)
+        self._display.display(f"Evidence: {folder}/verdict.json, verdict.xml")
         short = _report.digest(doc)
         notes = self._publish(args, short) if args["config_map_namespace"] and not self._task.check_mode else []
         for note in notes:
@@ -57,10 +95,11 @@ class ActionModule(ActionBase):
         return {
             "changed": False,
             "failed": doc["failed"],
-            "msg": f"{_report.count_line(_report.all_checks(verdicts))}. Evidence: {folder}",
+            "msg": clean(f"{_report.first_line(_report.all_checks(verdicts))} Evidence: {folder}"),
             "red": doc["failed"],
             "summary": doc["summary"],
             "evidence": str(folder),
+            **{key: doc[key] for key in ("criteria", "comparison") if key in doc},
             # One variable whatever clusters are called: a workflow hands it on as a variable of its next job.
             "ansible_stats": {
                 "data": {"monitoring_verdict": {args["cluster"]: short}},
@@ -69,16 +108,28 @@ class ActionModule(ActionBase):
             },
         }
 
+    def _before(self, home: Path, doc: dict[str, t.Any]) -> dict[str, t.Any] | None:
+        """The newest run before this one that can be compared with it; what cannot be read is passed over."""
+        for file in sorted(home.glob("*/verdict.json"), reverse=True)[:_LOOK_BACK]:
+            try:
+                if file.stat().st_size > _MOST_BYTES:
+                    continue
+                found = json.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if _report_compare.comparable(doc, found):
+                return found
+        return None
+
     def _write(
         self,
-        base: Path,
+        home: Path,
         args: dict[str, t.Any],
         moment: datetime.datetime,
         doc: dict[str, t.Any],
         verdicts: list[_report.Verdict],
     ) -> Path:
         """Write the evidence, readable by its owner only, and drop what is older than the last O(keep) runs."""
-        home = base / args["cluster"]
         folder = home / f"{moment.strftime('%Y%m%dT%H%M%SZ')}-{args['play']}"
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,7 +147,7 @@ class ActionModule(ActionBase):
                 shutil.rmtree(old)
         except OSError as exc:
             raise AnsibleError(
-                f"The evidence cannot be written below {base}: {exc}. Set monitoring_evidence_dir to a folder of yours."
+                f"The evidence cannot be written below {home}: {exc}. Set monitoring_evidence_dir to a folder of yours."
             ) from exc
         return folder
 

@@ -9,7 +9,6 @@ Pure functions: a *verdict* here is C({name, checks, notes, seconds}); C(collect
 
 from __future__ import annotations
 
-import textwrap
 import typing as t
 import xml.etree.ElementTree as ET
 
@@ -17,17 +16,10 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import _ch
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 
 Verdict = dict[str, t.Any]
-Line: t.TypeAlias = "tuple[str, str | None]"
-
-# Colours are Ansible's names; they vanish by themselves where the output is no terminal or NO_COLOR is set.
-_COLOURS = {
-    _checks.OK: "green",
-    _checks.FAILED: "red",
-    _checks.UNKNOWN: "bright purple",
-    _checks.NOT_APPLICABLE: "cyan",
-    _checks.ACCEPTED: "yellow",
-}
-_WORDS = {**{status: status.replace("_", " ") for status in _checks.STATUSES}, _checks.FAILED: "FAILED"}
+Finding = dict[str, t.Any]
+WORDS = {**{status: status.replace("_", " ") for status in _checks.STATUSES}, _checks.FAILED: "FAILED"}
+#: What hurts most first: nobody is told; a service suffers now; nobody would notice; what is read afterwards.
+_WEIGHT = ("delivery", "routing", "page", "workloads", "scrape", "rules", "slo", "logs", "dashboards")
 
 
 def collect(name: str, result: t.Any) -> Verdict:
@@ -60,86 +52,53 @@ def all_checks(verdicts: t.Sequence[Verdict]) -> list[_checks.Check]:
     ]
 
 
-def _shorten(text: str, width: int) -> str:
-    flat = " ".join(str(text).split())
-    return flat if len(flat) <= width else flat[: width - 1] + "…"
-
-
-def table(title: str, verdicts: t.Sequence[Verdict], width: int = 120) -> list[Line]:
-    """The summary for a terminal: counts, every check, then what is red with cause and fix.
-
-    :param width: columns of the terminal, at least 80.
-    :returns: lines with their colour or None.
-    """
-    width = max(80, width)
-    checks = all_checks(verdicts)
-    name_width = min(40, max([len(check["name"]) for check in checks] + [5]))
-    rest = width - name_width - len("not applicable") - 6
-    expected_width = rest // 2
-    lines: list[Line] = [("", None), (title, "bold" if not checks else None)]
-    lines.append((f"{'STATUS':14}  {'CHECK':{name_width}}  {'EXPECTED':{expected_width}}  OBSERVED", None))
-    for check in checks:
-        row = (
-            f"{_WORDS[check['status']]:14}  {_shorten(check['name'], name_width):{name_width}}  "
-            f"{_shorten(check['expected'], expected_width):{expected_width}}  "
-            f"{_shorten(check['observed'], rest - expected_width)}"
-        )
-        lines.append((row.rstrip(), _COLOURS[check["status"]]))
-    for verdict in verdicts:
-        for note in _notes(verdict):
-            lines.extend((line, None) for line in _wrap("note  ", note, width))
-    red = red_checks(checks)
-    if red:
-        lines.append(("", None))
-    for number, check in enumerate(red, 1):
-        lines.append((f"{number}. {check['name']}: {_WORDS[check['status']]}", _COLOURS[check["status"]]))
-        for entry in _checks.all_causes(check):
-            lines.extend((line, None) for line in _wrap("   cause ", f"{entry['code']}: {entry['message']}", width))
-            lines.extend((line, None) for line in _wrap("   fix   ", entry["fix"], width))
-    lines.append(("", None))
-    lines.append((count_line(checks), "red" if _checks.must_fail(checks) else "green"))
-    return lines
-
-
-def _notes(verdict: Verdict) -> list[str]:
-    """The notes of a verdict and of its checks; one that several checks share is told once."""
-    shared: dict[str, list[str]] = {}
-    for check in verdict["checks"]:
-        for note in check.get("notes", []):
-            shared.setdefault(note, []).append(check["name"])
-    notes = [f"{verdict['name']}: {note}" for note in verdict["notes"]]
-    for note, names in shared.items():
-        where = f"/{names[0]}" if len(names) == 1 else f" ({len(names)} checks)"
-        notes.append(f"{verdict['name']}{where}: {note}")
-    return notes
-
-
 def count_line(checks: t.Sequence[_checks.Check]) -> str:
     """How many checks there are, by status."""
     counts = _checks.summarise(checks)
-    parts = [f"{counts[status]} {_WORDS[status]}" for status in _checks.STATUSES if counts[status]]
+    parts = [f"{counts[status]} {WORDS[status]}" for status in _checks.STATUSES if counts[status]]
     noun = "check" if counts["total"] == 1 else "checks"
     return f"{counts['total']} {noun}: {', '.join(parts) or 'nothing was judged'}"
 
 
 def red_checks(checks: t.Sequence[_checks.Check]) -> list[_checks.Check]:
-    """What makes the run fail, failed before unknown."""
-    return [c for c in checks if c["status"] == _checks.FAILED] + [c for c in checks if c["status"] == _checks.UNKNOWN]
+    """What makes the run fail, in order of severity: failed before unknown, then by what the verdict is about."""
+
+    def severity(check: _checks.Check) -> tuple[bool, int]:
+        verdict = str(check["name"]).partition("/")[0]
+        return check["status"] == _checks.UNKNOWN, _WEIGHT.index(verdict) if verdict in _WEIGHT else len(_WEIGHT)
+
+    return sorted((c for c in checks if c["status"] in (_checks.FAILED, _checks.UNKNOWN)), key=severity)
 
 
-def _wrap(lead: str, text: str, width: int) -> list[str]:
-    """Wrap prose; a fix's command must stay whole, so words are never broken and lines may be longer."""
-    lines: list[str] = []
-    for part in str(text).splitlines() or [""]:
-        lines += textwrap.wrap(
-            part,
-            width - len(lead),
-            break_long_words=False,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-            replace_whitespace=False,
-        ) or [""]
-    return [(lead if index == 0 else " " * len(lead)) + line for index, line in enumerate(lines)]
+def findings(checks: t.Sequence[_checks.Check]) -> list[Finding]:
+    """The red checks, those with the very same causes together: one fault is told once.
+
+    :param checks: of C(all_checks).
+    :returns: C({status, names, checks, causes}) in order of severity.
+    """
+    found: dict[t.Any, Finding] = {}
+    for check in red_checks(checks):
+        causes = _checks.all_causes(check)
+        key = (check["status"], *((entry["code"], entry["message"], entry["fix"]) for entry in causes))
+        # Without a cause it shares none.
+        key = key if causes else (*key, check["name"])
+        finding = found.setdefault(key, {"status": check["status"], "names": [], "checks": [], "causes": causes})
+        finding["names"].append(check["name"])
+        finding["checks"].append(check)
+    return list(found.values())
+
+
+def notes(verdict: Verdict) -> list[tuple[str, str]]:
+    """The notes of a verdict and of its checks as (where, note); one that several checks share is told once."""
+    shared: dict[str, list[str]] = {}
+    for check in verdict["checks"]:
+        for note in check.get("notes", []):
+            shared.setdefault(note, []).append(check["name"])
+    told = [(str(verdict["name"]), str(note)) for note in verdict["notes"]]
+    for note, names in shared.items():
+        where = f"/{names[0]}" if len(names) == 1 else f" ({len(names)} checks)"
+        told.append((f"{verdict['name']}{where}", str(note)))
+    return told
 
 
 def junit(play: str, cluster: str, stamp: str, verdicts: t.Sequence[Verdict]) -> str:
@@ -185,10 +144,24 @@ def _xml(text: str) -> str:
     )
 
 
-def document(play: str, cluster: str, stamp: str, verdicts: t.Sequence[Verdict]) -> dict[str, t.Any]:
-    """The evidence for machines: everything that was judged, in the order it was judged."""
+def document(
+    play: str,
+    cluster: str,
+    stamp: str,
+    verdicts: t.Sequence[Verdict],
+    *,
+    slos: t.Sequence[t.Any] | None = None,
+    boards: t.Sequence[t.Mapping[str, t.Any]] | None = None,
+    timeline: t.Any = None,
+    criteria: t.Sequence[t.Any] | None = None,
+) -> dict[str, t.Any]:
+    """The evidence for machines: everything that was judged, in the order it was judged.
+
+    :param slos: of M(dataplatform.monitoring.slo_info). :param boards: of M(dataplatform.monitoring.verify_dashboards);
+        kept without the points that were drawn. :param timeline: stages of a drill. :param criteria: of C(_criteria).
+    """
     checks = all_checks(verdicts)
-    return {
+    doc: dict[str, t.Any] = {
         "format": 1,
         "play": play,
         "cluster": cluster,
@@ -197,12 +170,22 @@ def document(play: str, cluster: str, stamp: str, verdicts: t.Sequence[Verdict])
         "summary": _checks.summarise(checks),
         "verdicts": list(verdicts),
     }
+    given = {"slos": slos, "timeline": timeline, "criteria": criteria}
+    doc |= {key: value for key, value in given.items() if value is not None}
+    if boards is not None:
+        doc["boards"] = [_without_points(board) for board in boards]
+    return doc
 
 
-def digest(doc: dict[str, t.Any]) -> dict[str, t.Any]:
+def _without_points(board: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    panels = [{key: value for key, value in panel.items() if key != "series"} for panel in board.get("panels") or []]
+    return {**board, "panels": panels}
+
+
+def digest(doc: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What fits into a ConfigMap or a workflow's artifacts: the counts, and each red check with its first cause."""
     red = red_checks(all_checks(doc["verdicts"]))
-    return {
+    short: dict[str, t.Any] = {
         "play": doc["play"],
         "cluster": doc["cluster"],
         "time": doc["time"],
@@ -217,3 +200,22 @@ def digest(doc: dict[str, t.Any]) -> dict[str, t.Any]:
             for check in red[:100]
         ],
     }
+    if doc.get("criteria") is not None:
+        met = sum(item["status"] == _checks.OK for item in doc["criteria"])
+        short["criteria"] = {"met": met, "total": len(doc["criteria"])}
+    return short
+
+
+def first_line(checks: t.Sequence[_checks.Check]) -> str:
+    """What a task's message says: how many, and the worst with its cause and fix.
+
+    :param checks: of C(all_checks).
+    """
+    found = findings(checks)
+    if not found:
+        return count_line(checks)
+    words = f"{count_line(checks)}. {found[0]['names'][0]}: "
+    for first in found[0]["causes"][:1]:
+        words += f"{first['message']} Fix: {first['fix']}"
+    more = len(red_checks(checks)) - 1
+    return words + (f" And {more} more." if more else "")

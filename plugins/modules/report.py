@@ -14,11 +14,13 @@ author: [dataplatform.monitoring contributors (@dataplatform-monitoring)]
 description:
   - Takes what the verdict modules registered with O(ignore:report_only=true).
   - The first red verdict so does not hide the others.
-  - Prints one table, and for every red check its cause and its fix.
+  - Prints a line for each verdict that is green, who is told and what arrived, and for every red check cause and fix.
+    With C(-v) every check has a line.
+  - Compares with the newest run before of the same cluster that gave at least one of the same verdicts.
   - Writes C(verdict.json) and C(verdict.xml) (JUnit) below O(directory), readable by their owner only.
   - Fails when a check is failed or unknown, and when a verdict was not given at all (crashed, skipped, unreachable).
-  - Leaves a digest as custom statistics C(monitoring_verdict), by cluster. Ansible drops those of a task that failed, so
-    where they matter, as in a workflow of AWX, let a task of its own fail; see the examples.
+  - Leaves a digest as custom statistics C(monitoring_verdict), by cluster. Ansible drops those of a task that failed,
+    so where they matter, as in a workflow of AWX, let a task of its own fail; see the examples.
 options:
   play:
     description: Name of the play, as it appears in the evidence.
@@ -32,6 +34,32 @@ options:
     description: Registered results by the name of the verdict, in the order in which they are told.
     type: dict
     required: true
+  slos:
+    description: Budgets, as M(dataplatform.monitoring.slo_info) returns them in C(slos).
+    type: list
+    elements: dict
+  boards:
+    description:
+      - Boards with what their panels showed, as M(dataplatform.monitoring.verify_dashboards) returns them in C(boards).
+      - The page draws them small. C(verdict.json) keeps them without their points.
+    type: list
+    elements: dict
+  timeline:
+    description:
+      - Stages of a drill, as M(dataplatform.monitoring.follow_alert) returns them in C(timeline).
+      - Of several alerts, or of a page and its end, a dictionary of such lists by what they are of.
+    type: raw
+  criteria:
+    description:
+      - Whether the ten success criteria of the plan are derived, printed as one table and kept.
+      - They are told, and do not make the run fail; checks do.
+    type: bool
+    default: false
+  cluster_info:
+    description:
+      - What M(dataplatform.monitoring.cluster_info) returned in C(cluster), for O(criteria).
+      - Its C(crds) and C(pods) tell whether the operator runs, its C(sets) which days were played.
+    type: dict
   directory:
     description: Folder for the evidence. Each run gets a folder of its own below a folder named after O(cluster).
     type: path
@@ -101,6 +129,17 @@ summary:
   returned: always
   type: dict
   sample: {ok: 24, failed: 0, unknown: 0, not_applicable: 2, accepted: 0, total: 26}
+criteria:
+  description: The success criteria, with O(criteria).
+  returned: when asked for
+  type: list
+  elements: dict
+  sample:
+    - {criterion: Promtail running on all nodes, status: ok, evidence: 1 of 1 nodes}
+comparison:
+  description: What got better or worse since the run before.
+  returned: when there is a run to compare with
+  type: dict
 evidence:
   description: Folder with the evidence of this run.
   returned: always

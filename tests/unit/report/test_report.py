@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -36,29 +37,6 @@ def test_a_verdict_that_was_not_given_is_unknown(result, why):
     assert _report.document("verify", "lab", "now", [verdict])["failed"] is True
 
 
-def test_the_table_tells_every_cause_and_keeps_the_command_whole():
-    text = "\n".join(line for line, _colour in _report.table("T", [_report.collect("scrape", BAD)], 80))
-    assert "scrape/doris: FAILED" in text
-    assert "server_unreachable: Nothing listens." in text and "server_error" in text
-    assert "kubectl -n x rollout restart deploy/y" in text
-    assert text.endswith("1 check: 1 FAILED")
-
-
-def test_a_note_that_checks_share_is_told_once():
-    checks = [_checks.ok(name, "1", "1", notes=["same", f"own of {name}"]) for name in ("a", "b")]
-    text = [line for line, _colour in _report.table("T", [{"name": "v", "checks": checks, "notes": []}])]
-    assert [line for line in text if line.startswith("note")] == [
-        "note  v (2 checks): same",
-        "note  v/a: own of a",
-        "note  v/b: own of b",
-    ]
-
-
-def test_all_green_says_so():
-    lines = _report.table("T", [_report.collect("scrape", GOOD)])
-    assert lines[-1] == ("1 check: 1 ok", "green")
-
-
 def test_junit_counts_and_types():
     root = ET.fromstring(  # noqa: S314 - our own text
         _report.junit("verify", "lab", "now", [_report.collect("scrape", BAD), _report.collect("logs", None)])
@@ -82,3 +60,62 @@ def test_the_digest_names_what_is_red():
     digest = _report.digest(doc)
     assert digest["red"] == [{"name": "scrape/doris", "status": "failed", "cause": "server_unreachable"}]
     assert digest["summary"]["total"] == 2
+
+
+def test_what_is_red_is_told_in_order_of_severity():
+    red = [
+        _checks.unknown("delivery/email", "1", "?", [CAUSE]),
+        _checks.failed("dashboards/Kafka", "1", "0", [CAUSE]),
+        _checks.failed("something of one's own", "1", "0", [CAUSE]),
+        _checks.failed("scrape/doris", "1", "0", [CAUSE]),
+        _checks.ok("logs/x", "1", "1"),
+        _checks.failed("delivery/slack", "1", "0", [CAUSE]),
+    ]
+    assert [check["name"] for check in _report.red_checks(red)] == [
+        "delivery/slack",
+        "scrape/doris",
+        "dashboards/Kafka",
+        "something of one's own",
+        "delivery/email",
+    ]
+
+
+def test_one_fault_that_many_checks_have_is_told_once():
+    other = {**CAUSE, "message": "Another."}
+    red = [_checks.failed(f"scrape/{name}", "1", "0", [CAUSE]) for name in "ab"]
+    red += [_checks.failed("scrape/c", "1", "0", [other]), _checks.unknown("scrape/d", "1", "0", [CAUSE])]
+    found = _report.findings(red)
+    assert [finding["names"] for finding in found] == [["scrape/a", "scrape/b"], ["scrape/c"], ["scrape/d"]]
+
+
+def test_the_message_of_the_task_names_the_worst_with_its_fix():
+    checks = _report.all_checks([_report.collect("scrape", BAD), _report.collect("logs", None)])
+    line = _report.first_line(checks)
+    assert line.startswith("2 checks: 1 FAILED, 1 unknown. scrape/doris: Nothing listens. Fix: kubectl -n x")
+    assert line.endswith("And 1 more.")
+    assert _report.first_line(_report.all_checks([_report.collect("logs", GOOD)])) == "1 check: 1 ok"
+
+
+def test_the_document_keeps_boards_without_their_points():
+    panel = {"id": 1, "title": "QPS", "status": "data", "series": [{"name": "a", "points": [[1, 2]]}]}
+    doc = _report.document(
+        "verify", "lab", "now", [_report.collect("logs", GOOD)],
+        slos=[{"slo": "trino-availability"}], boards=[{"uid": "u", "title": "T", "panels": [panel]}],
+        timeline=[{"name": "scrape", "seconds": 1.0, "share": 1.0}], criteria=[],
+    )  # fmt: skip
+    assert doc["boards"] == [{"uid": "u", "title": "T", "panels": [{"id": 1, "title": "QPS", "status": "data"}]}]
+    assert doc["slos"] and doc["timeline"] and doc["criteria"] == []
+    assert {"slos", "boards", "timeline", "criteria"}.isdisjoint(
+        _report.document("day1", "lab", "now", [_report.collect("logs", GOOD)])
+    )
+    assert panel["series"]
+
+
+def test_the_digest_stays_small():
+    checks = [_checks.failed(f"check {number}", "x" * 500, "y" * 500, [CAUSE]) for number in range(5000)]
+    boards = [{"title": str(number), "panels": [{"reason": "z" * 1000}]} for number in range(100)]
+    doc = _report.document("verify", "lab", "now", [{"name": "scrape", "checks": checks, "notes": []}], boards=boards)
+    doc["criteria"] = [{"criterion": "c", "status": "ok", "evidence": "e"}, {"criterion": "d", "status": "failed"}]
+    digest = _report.digest(doc)
+    assert len(json.dumps(digest)) < 16_000
+    assert digest["criteria"] == {"met": 1, "total": 2}
