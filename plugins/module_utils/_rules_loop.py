@@ -44,9 +44,9 @@ def judge_until_final(
     timeout: float,
     others: bool = True,
     rerun: str = "",
-    url: str = "",
     clock: t.Callable[[], float] = time.monotonic,
     sleep: t.Callable[[float], None] = time.sleep,
+    url: str = "",
 ) -> Outcome:
     """Judge in rounds. A server that does not answer is asked again, unless it is a matter of permissions.
 

@@ -143,7 +143,7 @@ def run(module: AnsibleModule) -> None:
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
     collector = Collector(lambda: _servers.replicas(params, kube), kube)
     outcome = judge_until_final(
-        expectations, collector, params["timeout"], params["others"], params["rerun"], params["url"] or ""
+        expectations, collector, params["timeout"], params["others"], params["rerun"], url=params["url"] or ""
     )
     replicas = outcome.snapshot.replicas if outcome.snapshot else []
     notes = []
