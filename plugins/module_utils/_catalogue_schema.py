@@ -167,9 +167,11 @@ SLO: dict[str, Any] = {
         "objective": {"type": "number", "x-check": "objective"},
         "window": {"x-types": ["string", "integer"], "x-check": "window"},
         "sli": {"type": "string", "enum": ["any", "fraction", "requests", "probe"]},
+        # expressions: 1 while it works; failed and all events a second
+        "up": _TEXT,
         "errors": _TEXT,
         "total": _TEXT,
-        "min_events": {"type": "number", "minimum": 0},
+        "min_events": {"type": "number", "minimum": 1},
         "latency": {
             "type": "object",
             "required": ["objective", "threshold"],
@@ -180,6 +182,32 @@ SLO: dict[str, Any] = {
             },
         },
         "description": _TEXT,
+    },
+    "x-moved": {
+        "target": "write objective: 99.9",
+        "type": "did you mean sli?",
+        "threshold": "write it inside latency: {threshold: 500ms, objective: 99}",
+    },
+}
+# What a pack knows of a product's indicators; an entry says in `slo` what is promised.
+SLI: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "availability": {
+            "type": "object",
+            "properties": {"up": _TEXT, "errors": _TEXT, "total": _TEXT},
+        },
+        "latency": {
+            "type": "object",
+            "properties": {
+                # without _bucket; its upper bounds in seconds, where the product does not leave them to people
+                "histogram": _METRIC,
+                "matchers": _TEXT,
+                "buckets": {"type": "array", "minItems": 1, "items": _NUMBER},
+                # seconds, where there is no histogram
+                "value": _TEXT,
+            },
+        },
     },
 }
 

@@ -30,6 +30,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_probes import KIND as PROBER
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_probes import check_probe
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import check, suggest, type_of
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_validate import check_slo
 
 VARIABLE = "monitoring_services"
 # Keys of a monitor's spec that the entry says in its own words.
@@ -51,6 +52,7 @@ def validate(
     endpoint_schemas: Mapping[str, Any] | None = None,
     kubernetes: bool = True,
     scrape_interval: str = "30s",
+    allow_empty: bool = False,
 ) -> list[str]:
     """One sentence per fault: entry, key, what is wrong, remedy. Empty when the catalogue is good. Never raises.
 
@@ -60,6 +62,7 @@ def validate(
         not found here.
     :param kubernetes: False when Prometheus runs without Kubernetes: then an entry is a name, a job and a count.
     :param scrape_interval: what Prometheus uses where an endpoint says none (a Prometheus duration).
+    :param allow_empty: whether there may be no entry at all, as for a play that judges what somebody else made.
     """
     services = plain(services)
     faults = Faults()
@@ -71,7 +74,7 @@ def validate(
             f"write {VARIABLE}: [{{name: ..., kind: ...}}]",
         )
         return faults.sentences
-    if not services:
+    if not services and not allow_empty:
         faults.add(VARIABLE, "", "has no entry", "declare at least one service, or run no play of this collection")
     used = [entry["kind"] for entry in services if isinstance(entry, Mapping) and packs.known(entry.get("kind"))]
     pack_faults = _packs.validate(packs, sorted({*used, _packs.BASE_KIND}, key=str))
@@ -118,6 +121,7 @@ def _check_entry(
     _check_alerts(entry, kind, pack, where, faults)
     _check_health(entry, where, faults)
     _check_spec(entry, where, faults)
+    check_slo(entry, pack, where, faults)
     if not kubernetes:
         for key in entry:
             if isinstance(key, str) and key in schemas.ENTRY["properties"] and key not in schemas.PLAIN_KEYS:

@@ -104,7 +104,7 @@ PACK: dict[str, Any] = {
         "alerts": {"type": "object", "additionalProperties": _ALERT},
         "severity": {"type": "string", "enum": list(entry_schema.SEVERITIES)},
         "slo": entry_schema.SLO,
-        "sli": {"type": "object"},
+        "sli": entry_schema.SLI,
         "business_metrics": entry_schema.BUSINESS_METRICS,
         "panels": {"type": "array"},
         "logs": {"type": "boolean"},
@@ -234,6 +234,18 @@ def _check_expressions(pack: Mapping[str, Any], where: str, faults: Faults) -> N
             faults.add(
                 where, f"alerts.{name}.threshold", "is not used by expr", "write $threshold in expr or remove threshold"
             )
+
+
+    sli = _mapping(pack.get("sli"))
+    for name in ("availability", "latency"):
+        for key in ("up", "errors", "total", "value"):
+            expr = _mapping(sli.get(name)).get(key)
+            if isinstance(expr, str):
+                _check_tokens(expr, f"sli.{name}.{key}", where, faults)
+    known = _mapping(sli.get("availability"))
+    if ("errors" in known) != ("total" in known):
+        missing = "total" if "errors" in known else "errors"
+        faults.add(where, f"sli.availability.{missing}", "is missing", "say both: failed and all events a second")
 
 
 def _check_tokens(expr: str, path: str, where: str, faults: Faults) -> None:

@@ -4,8 +4,8 @@
 
 """Derive the alerting rules of the resolved catalogue: PrometheusRule objects, and what they are expected to be.
 
-One object per entry, one for what is about no entry (general), one per entry for its probe, and one for the groups a
-user brings. This module util is PRIVATE to the collection.
+One object per entry, with a second group where it has SLOs; one for what is about no entry (general); and one for the
+groups a user brings. This module util is PRIVATE to the collection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _packs, _rules_files
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _packs, _rules_files, _slo, _slo_rules
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
     ENTRY_LABEL,
     MANAGED_BY,
@@ -126,12 +126,15 @@ class Rule:
 
 @dataclasses.dataclass
 class RuleSet:
-    """The rules of one object. C(entry) is None for what is about no entry."""
+    """One group of rules. C(name) is that of its object, which may have several; C(entry) is None for what is about no
+    entry. What is recorded comes before what alerts on it. C(interval) is empty for the role's own."""
 
     name: str
     group: str
     rules: list[Rule]
     entry: Entry | None = None
+    records: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    interval: str = ""
 
 
 def documented() -> frozenset[str]:
@@ -161,10 +164,10 @@ def rule_sets(catalogue: t.Mapping[str, t.Any], settings: Settings) -> list[Rule
         ]
         if probing and (entry.get("probe") or {}).get("url"):
             rules += [rule for group in _rules_files.groups("probe") for rule in _of_probe(group, entry)]
-        if rules:
-            found.append(RuleSet(f"{PREFIX}{entry['name']}", entry["name"], rules, entry))
+        found.append(RuleSet(f"{PREFIX}{entry['name']}", entry["name"], rules, entry))
+        found += _of_slos(entry, _slo.slos_of(entry, _slo.has_prober(catalogue)))
     _override(found, catalogue, settings.overrides)
-    return [one for one in found if one.rules]
+    return [one for one in found if one.rules or one.records]
 
 
 def _general(group: t.Mapping[str, t.Any], active: t.Sequence[Entry]) -> list[Rule]:
@@ -174,6 +177,31 @@ def _general(group: t.Mapping[str, t.Any], active: t.Sequence[Entry]) -> list[Ru
         Rule(name, group["group"], substitute_all(_without_tests(alert), tokens))
         for name, alert in group["alerts"].items()
     ]
+
+
+def _of_slos(entry: Entry, slos: t.Sequence[_slo.Slo]) -> list[RuleSet]:
+    """The group of an entry's SLOs, if it has any: evaluated as often as its windows count on."""
+    if not slos:
+        return []
+    records = [record for slo in slos for record in _slo_rules.records(slo)]
+    rules = [
+        Rule(
+            name,
+            entry["name"],
+            {
+                **substitute_all(_without_tests(alert), _slo_rules.tokens(slo)),
+                "labels": {"slo": slo.name, "sli": slo.sli},
+            },
+            entry["team"],
+            entry["name"],
+            entry["namespace"] or "",
+        )
+        for slo in slos
+        for group in _rules_files.groups("slo")
+        for name, alert in group["alerts"].items()
+    ]
+    group = f"{entry['name']}-slo"
+    return [RuleSet(f"{PREFIX}{entry['name']}", group, rules, entry, records, _slo_rules.INTERVAL)]
 
 
 def _of_probe(group: t.Mapping[str, t.Any], entry: Entry) -> list[Rule]:
@@ -213,6 +241,11 @@ def _override(
             if change.pop("enabled", True) is False:
                 continue
             if "threshold" in change and not _open(rule):
+                if one.records:
+                    raise ConfigError(
+                        f"rules_overrides.{rule.alert}.threshold: burn rates follow from the objective and its window; "
+                        f"write slo: {{objective: ..., window: ...}} in the entry {rule.owner}."
+                    )
                 kind = one.entry["kind"] if one.entry else ""
                 raise ConfigError(
                     f"rules_overrides.{rule.alert}.threshold: the threshold of a pack's alert belongs to the pack or "
@@ -253,29 +286,21 @@ def _check_override(name: str, change: t.Any) -> None:
 
 
 def catalogue_rules(catalogue: t.Mapping[str, t.Any], settings: Settings) -> list[dict[str, t.Any]]:
-    """PrometheusRule objects, sorted as the catalogue is; user's own groups come last.
+    """PrometheusRule objects, in the order of the catalogue; user's own groups come last.
 
     :raises ConfigError: an override or an extra group that cannot be meant.
     """
     pages = documented()
-    objects = [
-        _object(
-            one.name,
-            [
-                {
-                    "name": one.group,
-                    "interval": settings.interval,
-                    "rules": [rule.rendered(settings.runbook_base_url, pages) for rule in one.rules],
-                }
-            ],
-            settings,
-            one.entry,
-        )
-        for one in rule_sets(catalogue, settings)
-    ]
+    objects: dict[str, dict[str, t.Any]] = {}
+    for one in rule_sets(catalogue, settings):
+        item = objects.setdefault(one.name, _object(one.name, [], settings, one.entry))
+        alerts = [rule.rendered(settings.runbook_base_url, pages) for rule in one.rules]
+        group = {"name": one.group, "interval": one.interval or settings.interval, "rules": [*one.records, *alerts]}
+        item["spec"]["groups"].append(group)
+    found = list(objects.values())
     if settings.extra_groups:
-        objects.append(_object(f"{PREFIX}extra", _extra(settings), settings, None))
-    return objects
+        found.append(_object(f"{PREFIX}extra", _extra(settings), settings, None))
+    return found
 
 
 def _extra(settings: Settings) -> list[dict[str, t.Any]]:
@@ -326,11 +351,13 @@ def alert_label_sets(catalogue: t.Mapping[str, t.Any], settings: Settings, clust
 def rule_expectations(catalogue: t.Mapping[str, t.Any], settings: Settings) -> list[dict[str, t.Any]]:
     """What verify_rules expects: one item per object, and one per entry that has none, with the reason."""
     objects = {item["metadata"]["name"]: item for item in catalogue_rules(catalogue, settings)}
-    sets = {one.name: one for one in rule_sets(catalogue, settings)}
+    rules_of: dict[str, list[Rule]] = {}
+    for one in rule_sets(catalogue, settings):
+        rules_of.setdefault(one.name, []).extend(one.rules)
     inactive = [entry for entry in catalogue["entries"] if f"{PREFIX}{entry['name']}" not in objects]
     found = []
     for name, item in objects.items():
-        rules = sets[name].rules if name in sets else []
+        rules = rules_of.get(name, [])
         found.append(
             {
                 "name": name.removeprefix(PREFIX),

@@ -31,7 +31,7 @@ def _read(name: str) -> t.Any:
 
 
 def groups(each: str) -> list[dict[str, t.Any]]:
-    """Groups made once per C(cluster) or once per C(probe). :raises ConfigError: the file is damaged."""
+    """Groups made once per C(cluster), per C(probe) or per C(slo). :raises ConfigError: the file is damaged."""
     return [group for group in _read("general.yml") if group["each"] == each]
 
 

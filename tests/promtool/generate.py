@@ -43,9 +43,10 @@ def alerts_of(kind: str) -> Mapping[str, Any]:
 
 
 def catalogue_of(kind: str) -> dict[str, Any]:
-    """A catalogue with one entry `x` of a kind, expected to have two targets."""
+    """A catalogue with one entry `x` of a kind, expected to have two targets; for the role's own file with an SLO."""
     entry = {"name": JOB, "kind": kind if kind != "general" else "generic", "namespace": "place", "min_targets": 2}
     entry |= {"team": "owners", "severity": "critical", "adopt": True, "job": JOB, "probe": {"url": _PROBE_URL}}
+    entry |= {"slo": {"objective": 99.9, "window": "30d"}} if kind == "general" else {}
     found = _catalogue_resolve.resolve([entry], _packs.load(), {}, "monitoring", now="2026-01-01T00:00:00Z")
     return {**found, "entries": found["entries"][:1], "prober": {"url": "blackbox-exporter.monitoring.svc:9115"}}
 
@@ -60,7 +61,8 @@ def suites() -> Iterator[Suite]:
 def suite(kind: str) -> Suite:
     """Rules and tests of one kind."""
     objects = _rules.catalogue_rules(catalogue_of(kind), SETTINGS)
-    rules = {rule["alert"]: rule for item in objects for group in item["spec"]["groups"] for rule in group["rules"]}
+    every = [rule for item in objects for group in item["spec"]["groups"] for rule in group["rules"]]
+    rules = {rule["alert"]: rule for rule in every if "alert" in rule}
     own = {name: rules[name] for name in alerts_of(kind)}
     groups = [
         {

@@ -42,6 +42,9 @@ def expressions():
             yield kind, f"health[{number}]", item["expr"]
         for name, alert in pack.get("alerts", {}).items():
             yield kind, f"alerts.{name}", alert["expr"].replace("$threshold", repr(alert.get("threshold")))
+        for name, indicator in pack.get("sli", {}).items():
+            for key in sorted({"up", "errors", "total", "value"} & set(indicator)):
+                yield kind, f"sli.{name}.{key}", indicator[key]
 
 
 def filled(expression):
