@@ -47,6 +47,7 @@ def catalogue_validate(
     endpoint_schema: Any = None,
     kubernetes: bool = True,
     scrape_interval: str = "30s",
+    allow_empty: bool = False,
 ) -> list[str]:
     """See catalogue_validate.yml."""
     schemas = _schemas(cluster, endpoint_schema)
@@ -56,6 +57,7 @@ def catalogue_validate(
         endpoint_schemas=schemas,
         kubernetes=bool(kubernetes),
         scrape_interval=str(scrape_interval),
+        allow_empty=bool(allow_empty),
     )
 
 
@@ -74,17 +76,21 @@ def catalogue_resolve(
     scrape_interval: str = "30s",
     notes: Any = (),
     now: str | None = None,
+    allow_empty: bool = False,
 ) -> dict[str, Any]:
     """See catalogue_resolve.yml."""
     loaded = _packs.load(packs)
     schemas = _schemas(cluster, endpoint_schema)
-    faults = _validate.validate(services, loaded, kubernetes=bool(kubernetes), scrape_interval=str(scrape_interval))
+    given = {
+        "kubernetes": bool(kubernetes),
+        "scrape_interval": str(scrape_interval),
+        "allow_empty": bool(allow_empty),
+    }
+    faults = _validate.validate(services, loaded, **given)
     if faults:
         raise MonitoringError(" ".join(faults))
     # what only the CRD's schema can tell is reported beside what only the cluster can tell
-    unknown_keys = _validate.validate(
-        services, loaded, endpoint_schemas=schemas, kubernetes=bool(kubernetes), scrape_interval=str(scrape_interval)
-    )
+    unknown_keys = _validate.validate(services, loaded, endpoint_schemas=schemas, **given)
     result = _resolve.resolve(
         services,
         loaded,

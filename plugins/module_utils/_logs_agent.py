@@ -63,16 +63,23 @@ def images(daemonset: Object) -> list[str]:
     return [str(c.get("image", "")).partition("@")[0].rpartition("/")[2].partition(":")[0] for c in containers]
 
 
-def missing(daemonsets: t.Sequence[Object], namespace: str, name: str) -> CauseDict:
-    """Return the cause of a DaemonSet that does not exist, with what there is instead."""
+def missing(
+    daemonsets: t.Sequence[Object],
+    namespace: str,
+    name: str,
+    rerun: str = "ansible-playbook dataplatform.monitoring.day1",
+) -> CauseDict:
+    """Return the cause of a DaemonSet that does not exist, with what there is instead.
+
+    :param rerun: the command that installs the agent.
+    """
     wanted = f"{namespace or '*'}/{name or 'any known log agent'}"
     there = [f"{item['metadata'].get('namespace')}/{item['metadata'].get('name')}" for item in daemonsets]
     near = f"; DaemonSets there are: {', '.join(sorted(there)[:8])}" if there else "; there is no DaemonSet at all"
     return cause(
         "agent_missing",
         f"The log agent's DaemonSet {wanted} does not exist{near}.",
-        "Install the agent, or name the one in use with agent: {namespace: ..., name: ...}; to install: "
-        "ansible-playbook dataplatform.monitoring.day1",
+        f"Install the agent, or name the one in use with agent: {{namespace: ..., name: ...}}; to install: {rerun}",
     )
 
 

@@ -69,7 +69,7 @@ def _look_for_agent(kube: Kube, options: Options, seen: Cluster, pods: list[dict
     space, name = options.agent_namespace, options.agent_name
     daemonset = _logs_agent.find(daemonsets, space, name)
     if daemonset is None:
-        return seen._replace(agent_causes=(_logs_agent.missing(daemonsets, space, name),))
+        return seen._replace(agent_causes=(_logs_agent.missing(daemonsets, space, name, options.rerun),))
     agent = _logs_agent.judge(daemonset, nodes, pods, seen.now)
     if any(item["code"] == "agent_pod_absent" for item in agent.causes):
         refused = _logs_agent.refusals(daemonset, *_logs_cluster.agent_events(kube, daemonset))

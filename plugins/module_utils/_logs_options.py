@@ -32,6 +32,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "samples_per_node": {"type": "int", "default": 10},
     "samples": {"type": "int", "default": 300},
     "observe": {"type": "int", "default": 5},
+    "rerun": {"type": "str", "default": "ansible-playbook dataplatform.monitoring.day1"},
     **prometheus_spec(),
 }
 
@@ -40,6 +41,7 @@ class Options(t.NamedTuple):
     """What the user asks for; times in seconds.
 
     :param read_log: the command that reads Loki's log, for fixes.
+    :param rerun: the command that installs Loki and the agent, for fixes.
     """
 
     rules: Rules
@@ -54,6 +56,7 @@ class Options(t.NamedTuple):
     observe: float
     tenant: str
     read_log: str
+    rerun: str = SPEC["rerun"]["default"]
 
 
 def parse(params: t.Mapping[str, t.Any]) -> Options:
@@ -98,4 +101,5 @@ def parse(params: t.Mapping[str, t.Any]) -> Options:
         float(params["observe"]),
         params["tenant"],
         where,
+        params["rerun"],
     )

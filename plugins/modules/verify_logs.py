@@ -97,6 +97,10 @@ options:
       - Not waited for where the processes are younger than 15 minutes; their totals are the answer then.
     type: int
     default: 5
+  rerun:
+    description: The command that installs Loki and the agent again. It appears in fixes.
+    type: str
+    default: ansible-playbook dataplatform.monitoring.day1
 extends_documentation_fragment:
   - dataplatform.monitoring.connection
   - dataplatform.monitoring.prometheus

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_validate, _packs
 
 DNS = "use lower-case letters, digits and -, at most 63, beginning and ending with a letter or digit"
 TIME = "write a number and a unit, like 30s, 5m, 1h30m"
@@ -490,3 +491,9 @@ def test_faults_of_packs_come_with_the_entries(kit):
         "pack redis: endpoint: unknown key; did you mean endpoints?",
         "pack mongodb: must be a mapping, not a whole number; write mongodb: {endpoints: ..., health: ...}.",
     ]
+
+
+def test_no_entry_at_all_is_for_plays_that_judge_what_somebody_else_made() -> None:
+    packs = _packs.load({})
+    assert "has no entry" in _catalogue_validate.validate([], packs)[0]
+    assert _catalogue_validate.validate([], packs, allow_empty=True) == []

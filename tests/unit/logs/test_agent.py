@@ -252,3 +252,5 @@ def test_a_missing_agent_is_told_with_what_there_is() -> None:
     assert found["code"] == "agent_missing"
     assert "DaemonSets there are: monitoring/fluentd" in found["message"]
     assert "no DaemonSet at all" in agent.missing([], "", "")["message"]
+    rerun = "ansible-playbook -i inventory.yml dataplatform.monitoring.day1"
+    assert agent.missing([], "", "", rerun)["fix"].endswith(f"to install: {rerun}")
