@@ -3,22 +3,25 @@
 """Pytest plugin: the lab, for tests that need a live cluster.
 
 `lab` brings it up (a running one is used as it is) and says how to reach it. When every stage runs, the session starts
-from a fresh lab and leaves the machine as it found it: a lab that was not up before is taken down at the end.
+from a fresh lab and leaves the machine as it found it: a lab that was not up before is taken down at the end. Of
+several workers, the one that has the lab for itself begins afresh; when all have ended, the session puts back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from lab import programs
+from lab.paths import CACHE
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = Path("/var/lib/dataplatform-monitoring-lab")
@@ -67,51 +70,72 @@ class Lab:
         return done
 
 
-class LabKeeper:
-    """Starts and stops the lab on behalf of a session, and remembers how it found it."""
+def _restores(config: pytest.Config) -> bool:
+    """Whether this session takes the lab down, and so has to put back what it found; others leave it for the next."""
+    stages = config.getoption("--stages")
+    return stages == "all" or "lifecycle" in stages
 
-    def __init__(self, config: pytest.Config, fresh: bool) -> None:
+
+class LabKeeper:
+    """Starts and stops the lab on behalf of a session."""
+
+    def __init__(self, config: pytest.Config) -> None:
         self.capture = config.pluginmanager.getplugin("capturemanager")
-        self.fresh = fresh
-        self.was_up = subprocess.run(
-            [sys.executable, "-m", "lab", "status"], cwd=ROOT, capture_output=True, check=False
-        ).returncode == 0  # fmt: skip
+
+    def is_up(self) -> bool:
+        """Whether a lab runs."""
+        command = [sys.executable, "-m", "lab", "status"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
     def command(self, word: str) -> None:
         """Run `python -m lab <word>`, its progress in plain sight; when it fails, so does what asked for it."""
         live = self.capture.global_and_fixture_disabled() if self.capture else contextlib.nullcontext()
         command = [sys.executable, "-m", "lab", word]
         said: list[str] = []
-        with live, subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            # A worker of pytest-xdist talks to its session on standard output.
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # The lab refuses a second command beside the first; workers take turns.
+        with live, (CACHE / "tests.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            # A worker talks to its session on standard output.
             seen = sys.__stderr__ if "PYTEST_XDIST_WORKER" in os.environ else sys.stdout
             print(file=seen, flush=True)
             for line in process.stdout:
                 print(line, end="", file=seen, flush=True)
                 said.append(line)
+            process.wait()
         if process.returncode != 0:
             pytest.fail(f"lab {word} ended with {process.returncode}\n{''.join(said[-20:])}", pytrace=False)
 
-    def leave_as_found(self) -> None:
-        """Only a session that takes the lab down restores what it found; others leave it up for the next."""
-        if self.fresh:
-            self.command("up" if self.was_up else "down")
+
+WAS_UP = pytest.StashKey[bool]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember how the lab was found."""
+    if not hasattr(session.config, "workerinput") and _restores(session.config):
+        session.config.stash[WAS_UP] = LabKeeper(session.config).is_up()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave it so."""
+    if (was_up := session.config.stash.get(WAS_UP, None)) is not None:
+        LabKeeper(session.config).command("up" if was_up else "down")
 
 
 @pytest.fixture(scope="session")
-def lab_keeper(request: pytest.FixtureRequest) -> Iterator[LabKeeper]:
-    """How the lab was found, and the promise to leave it so. Ask for it before taking the lab up or down yourself."""
-    stages = request.config.getoption("--stages")
-    keeper = LabKeeper(request.config, fresh=stages == "all" or "lifecycle" in stages)
-    if keeper.fresh:
+def lab_keeper(request: pytest.FixtureRequest) -> LabKeeper:
+    """Ask for it before taking the lab up or down yourself: a session with every stage begins without one."""
+    keeper = LabKeeper(request.config)
+    stages = request.config.pluginmanager.get_plugin("stages-of-this-session")
+    if _restores(request.config) and (stages.alone or "PYTEST_XDIST_WORKER" not in os.environ):
         # Compiling comes first and on its own: it is most of a cold run, and no test's time.
         keeper.command("build")
-        if keeper.was_up:
+        if keeper.is_up():
             keeper.command("down")
-    yield keeper
-    keeper.leave_as_found()
+    return keeper
 
 
 @pytest.fixture(scope="session")

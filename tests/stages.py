@@ -6,15 +6,17 @@
 cheap to dear. A test belongs to a stage by its path. Every skip is printed with its reason; one that tests/skips.yml
 does not list counts as a failure, so that a test cannot silently cease to run.
 
-With several workers (``-n 3``, pytest-xdist) one of them takes every stage that works on the lab, in order, and the
-others take the rest, file by file, in the meantime. A stage's time is then from its first test to its last, whatever
-ran beside it.
+With several workers (``-n 3``, pytest-xdist) one of them takes what needs the lab for itself, in order, and the others
+take the rest in the meantime, file by file; at last all of them take the faults that do not disturb each other. A
+stage's time is then from its first test to its last, whatever ran beside it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import os
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -61,6 +63,18 @@ STAGES = (
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 
+#: Faults that do not disturb each other, for they lie in namespaces of their own. The files of a tuple do: one worker
+#: takes them. What takes longest comes first.
+SIDE_BY_SIDE = (
+    ("tests/faults/test_delivery_causes.py",),
+    ("tests/faults/test_alertmanager_faults.py",),
+    ("tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
+    ("tests/faults/test_logs_causes.py", "tests/faults/test_workloads_causes.py"),
+    ("tests/faults/test_scrape_causes.py",),
+)
+#: The unit of work of everything else on the lab.
+ALONE = "the lab alone"
+
 
 def chosen(option: str) -> tuple[Stage, ...]:
     """The stages that `--stages` names, in running order; an unknown name is a usage error."""
@@ -82,6 +96,26 @@ def stage_of(path: str) -> Stage | None:
             if (path == prefix or path.startswith(prefix + "/")) and len(prefix) > longest:
                 found, longest = stage, len(prefix)
     return found
+
+
+def unit_of(path: str) -> str:
+    """What one worker does in one go, named by its first file, or ALONE."""
+    for files in SIDE_BY_SIDE:
+        if path in files:
+            return files[0]
+    stage = stage_of(path)
+    return ALONE if stage and stage.on_lab else path
+
+
+SIDE_UNITS = tuple(files[0] for files in SIDE_BY_SIDE)
+
+
+def rank(path: str) -> int:
+    """Where a worker of several has a file: the lab, which is the longest way, then the rest, then what waits."""
+    unit = unit_of(path)
+    if unit == ALONE:
+        return 0
+    return 2 + SIDE_UNITS.index(unit) if unit in SIDE_UNITS else 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +157,10 @@ class StagePlugin:
         # By test and phase: a whole module is skipped by every worker.
         self.skipped: dict[tuple[str, str], tuple[str, bool]] = {}
         self.reporter: pytest.TerminalReporter | None = None
+        # Of a worker: its folder; the file that says that the lab may be shared; whether it had the lab for itself.
+        self.folder: Path | None = None
+        self.free: Path | None = None
+        self.alone = False
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Stages are announced where people look, not by each worker."""
@@ -135,17 +173,17 @@ class StagePlugin:
         if not self.stages:
             return
         order = {stage.name: index for index, stage in enumerate(self.stages)}
-        # The lab is the longest way: a worker of many begins with it at once.
-        first = hasattr(session.config, "workerinput")
-        kept: list[tuple[tuple[bool, int], pytest.Item]] = []
+        worker = hasattr(session.config, "workerinput")
+        kept: list[tuple[tuple[int, int], pytest.Item]] = []
         filled = set()
         for item in items:
-            stage = stage_of(item.nodeid.partition("::")[0])
+            path = _path(item)
+            stage = stage_of(path)
             if stage is None:
                 raise pytest.UsageError(f"{item.nodeid} belongs to no stage of tests/stages.py")
             if stage.name in order:
                 filled.add(stage.name)
-                kept.append(((first and not stage.on_lab, order[stage.name]), item))
+                kept.append(((rank(path) if worker else 0, order[stage.name]), item))
         empty = [stage.name for stage in self.stages if stage.name not in filled]
         if empty and not session.testsfailed:
             raise pytest.UsageError(f"no test in stage {', '.join(empty)}")
@@ -153,18 +191,40 @@ class StagePlugin:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """What works on the lab is one unit of work, every other file is one."""
+        """Units of work are those of `unit_of`."""
         from xdist.scheduler import LoadScopeScheduling
 
         class Scheduling(LoadScopeScheduling):
             def _split_scope(self, nodeid: str) -> str:
-                path = nodeid.partition("::")[0]
-                stage = stage_of(path)
-                return "lab" if stage and stage.on_lab else path
+                return unit_of(nodeid.partition("::")[0])
 
         # In our order, not the largest file first.
         config.option.loadscopereorder = False
         return Scheduling(config, log)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Workers are processes, so that they tell each other by a file when nothing needs the lab alone any more."""
+        if hasattr(session.config, "workerinput"):
+            self.folder = Path(session.config.option.basetemp)
+            if any(unit_of(_path(item)) == ALONE for item in session.items):
+                self.free = self.folder.parent / "lab-is-free"
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        """A worker of several waits with what others must not be beside."""
+        unit = unit_of(_path(item))
+        self.alone = self.alone or unit == ALONE
+        if self.folder and unit != ALONE:
+            _write_below(self.folder)
+        if self.free and unit in SIDE_UNITS:
+            # A minute more than all may take; then the tests say what is wrong.
+            end = time.monotonic() + 2700
+            while not self.free.exists() and time.monotonic() < end:
+                time.sleep(0.5)
+        done = yield
+        if self.free and unit == ALONE and (nextitem is None or unit_of(_path(nextitem)) != ALONE):
+            self.free.touch()
+        return done
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Announce a stage when its first test starts."""
@@ -250,6 +310,18 @@ class StagePlugin:
             self.skipped[report.nodeid, getattr(report, "when", "collect")] = tuple(judged)
 
 
+def _write_below(folder: Path) -> None:
+    """Programs keep what they write anywhere on the machine in this folder: another worker looks for leftovers."""
+    for variable, name in (("TMPDIR", "tmp"), ("ANSIBLE_HOME", "ansible"), ("KUBECACHEDIR", "kube")):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        os.environ[variable] = str(folder / name)
+    tempfile.tempdir = None
+
+
+def _path(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--stages`."""
     parser.addoption("--stages", default="", help=f"comma-separated stages to run: all, {', '.join(BY_NAME)}")
@@ -260,6 +332,6 @@ def pytest_configure(config: pytest.Config) -> None:
     option = config.getoption("--stages")
     stages = chosen(option) if option else ()
     plugin = StagePlugin(stages, read_skips(SKIPS.read_text()), enforce=bool(stages))
-    config.pluginmanager.register(plugin)
+    config.pluginmanager.register(plugin, "stages-of-this-session")
     if stages and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(ROOT / path) for stage in stages for path in stage.paths if (ROOT / path).exists()]

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -148,12 +148,11 @@ def started_until(condition: Callable[[], bool], seconds: float = 300) -> subpro
 
 
 @pytest.fixture(scope="module")
-def before(lab_keeper: object) -> Iterator[dict[str, set[str]]]:
-    """The machine without a lab, once."""
+def before(lab_keeper: object) -> dict[str, set[str]]:
+    """The machine without a lab, once. What the last test leaves is the next stage's, or put back by the session."""
     lab("build")
     lab("down")
-    yield snapshot()
-    lab("down")
+    return snapshot()
 
 
 MOMENTS: dict[str, Callable[[], bool]] = {
@@ -173,15 +172,11 @@ def test_down_after_a_kill_while(moment: str, before: dict[str, set[str]]) -> No
     assert difference(before, snapshot()) == {}
 
 
-def test_up_after_a_crash_starts_anew_and_up_again_changes_nothing(before: dict[str, set[str]]) -> None:
-    up = started_until((STATE / "images.json").exists)
-    os.kill(up.pid, signal.SIGKILL)
-    up.wait()
-    assert "is ready" in lab("up")
-    began = time.monotonic()
-    assert "was ready, nothing changed" in lab("up")
-    assert time.monotonic() - began < 15
-    assert "lab of" in lab("status")
+def test_down_of_a_running_lab_with_pods_and_volumes(before: dict[str, set[str]]) -> None:
+    lab("up")
+    lab("down")
+    assert difference(before, snapshot()) == {}
+    assert "nothing to remove" in lab("down")
 
 
 def test_down_after_a_crash_of_the_node(before: dict[str, set[str]]) -> None:
@@ -194,8 +189,12 @@ def test_down_after_a_crash_of_the_node(before: dict[str, set[str]]) -> None:
     assert difference(before, snapshot()) == {}
 
 
-def test_down_of_a_running_lab_with_pods_and_volumes(before: dict[str, set[str]]) -> None:
-    lab("up")
-    lab("down")
-    assert difference(before, snapshot()) == {}
-    assert "nothing to remove" in lab("down")
+def test_up_after_a_crash_starts_anew_and_up_again_changes_nothing(before: dict[str, set[str]]) -> None:
+    up = started_until((STATE / "images.json").exists)
+    os.kill(up.pid, signal.SIGKILL)
+    up.wait()
+    assert "is ready" in lab("up")
+    began = time.monotonic()
+    assert "was ready, nothing changed" in lab("up")
+    assert time.monotonic() - began < 15
+    assert "lab of" in lab("status")

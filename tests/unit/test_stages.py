@@ -18,6 +18,25 @@ def test_stages_run_from_cheap_to_dear_whatever_the_order_asked() -> None:
     assert [stage.name for stage in stages.chosen("unit,static")] == ["static", "unit"]
 
 
+def test_a_worker_begins_with_the_lab_and_ends_with_what_waits_for_it() -> None:
+    paths = [
+        "tests/faults/test_rules_faults.py",
+        "tests/unit/test_stages.py",
+        "tests/faults/test_delivery_causes.py",
+        "tests/cluster/test_day1.py",
+        "tests/faults/test_day1_faults.py",
+    ]
+    assert sorted(paths, key=stages.rank) == [paths[3], paths[4], paths[1], paths[2], paths[0]]
+    assert stages.unit_of(paths[3]) == stages.unit_of(paths[4]) == stages.ALONE
+    assert stages.unit_of("tests/faults/test_probe_causes.py") == paths[0], "two files, one worker"
+
+
+def test_what_runs_side_by_side_exists() -> None:
+    files = [name for group in stages.SIDE_BY_SIDE for name in group]
+    assert len(files) == len(set(files))
+    assert [name for name in files if not (stages.ROOT / name).is_file()] == []
+
+
 def test_an_unknown_stage_is_refused_with_the_ones_there_are() -> None:
     with pytest.raises(pytest.UsageError, match="unknown unti; there are all, static, unit"):
         stages.chosen("unti")

@@ -9,11 +9,13 @@ import itertools
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_collect import Collector
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_fixes import fix_line
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_loop import Outcome
@@ -251,20 +253,29 @@ def test_rbac_read_from_the_objects_is_what_the_api_server_says(chain: Chain) ->
         paths = [_path(role), _path(binding)]
         for path, item in zip(paths, (role, binding), strict=True):
             assert kube.request("POST", path, item)[0] == 201
-        answers = []
-        for reviews in (True, False):
-            collector = Collector(list, kube, ask_reviews=reviews)
-            snapshot = Snapshot([])
-            key = ("access", (MONITORING, "prometheus"), "endpointslice", (DATA,))
-            snapshot.fact(*key)
-            collector.fill(snapshot)
-            answers.append(snapshot.facts[key])
+        # The server judges by what its informers have brought; that takes it a moment.
+        end = time.monotonic() + 5
+        while (answers := _answers(kube))[0] != answers[1] and time.monotonic() < end:
+            time.sleep(0.05)
         if answers[0] != answers[1]:
             differences.append((subject, rule, kind, bind, answers))
         for path in paths:
             assert kube.request("DELETE", f"{path}/t-x")[0] == 200
     chain.objects()
     assert differences == []
+
+
+def _answers(kube: Kube) -> list[Any]:
+    """Whether Prometheus may discover: what the server says, and what the objects say to us."""
+    found = []
+    for reviews in (True, False):
+        collector = Collector(list, kube, ask_reviews=reviews)
+        snapshot = Snapshot([])
+        key = ("access", (MONITORING, "prometheus"), "endpointslice", (DATA,))
+        snapshot.fact(*key)
+        collector.fill(snapshot)
+        found.append(snapshot.facts[key])
+    return found
 
 
 def _path(item: dict[str, Any]) -> str:
