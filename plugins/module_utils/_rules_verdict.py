@@ -251,6 +251,9 @@ def _able_to_fire(
     dead: dict[str, list[Obstacle]] = {}
     for group in groups:
         for rule in group.rules:
+            if rule.last_evaluation is None:
+                # what it records, and others ask for, cannot be there yet; that is told already
+                continue
             obstacles = context.reading.obstacles(rule.query, context.series)
             if obstacles and rule.name in expectation.absent_until:
                 findings.note(f"{rule.name} has nothing to look at until {expectation.absent_until[rule.name]}.")

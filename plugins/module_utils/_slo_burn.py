@@ -4,10 +4,11 @@
 
 """Windows and burn rates of the alerts on error budgets. This module util is PRIVATE to the collection.
 
-Source: The Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts" (table 5-8): 14.4 over 1h and 5m,
-6 over 6h and 30m, 3 over 1d and 2h, 1 over 3d and 6h, for an objective over 30 days. Each says that a share of the budget
-is gone within the long window: 2 %, 5 %, 10 %, 10 %. For another window of the objective the shares and the windows stay
-and the burn rates follow (28 days: 13.44, 5.6, 2.8, 0.93), as in sloth's windows google-28d and google-30d.
+Source: The Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts" (table 5-8): 14.4 over 1h and
+5m, 6 over 6h and 30m, 3 over 1d and 2h, 1 over 3d and 6h, for an objective over 30 days. Each says that a share of the
+budget is gone within the long window: 2 %, 5 %, 10 %, 10 %. For another window of the objective the shares and the
+windows stay and the burn rates follow (28 days: 13.44, 5.6, 2.8, 0.93), as in sloth's windows google-28d and
+google-30d.
 """
 
 from __future__ import annotations

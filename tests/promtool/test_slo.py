@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SLOs over time: promtool evaluates the rules as they are deployed, minute by minute, on made-up series."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_resolve, _packs, _rules
+
+UP = 'up{job="x",instance="a"}'
+GOOD = 'http_requests_total{job="x",instance="a",code="200"}'
+BAD = 'http_requests_total{job="x",instance="a",code="500"}'
+REQUESTS = {
+    "sli": "requests",
+    "errors": 'rate(http_requests_total{$selector,code=~"5.."}[5m])',
+    "total": "rate(http_requests_total{$selector}[5m])",
+}
+RATIO5, RATIO1H, WINDOW = "slo:error_ratio:rate5m", "slo:error_ratio:rate1h", "slo:error_ratio:window"
+LEFT, COVERAGE = "slo:error_budget_remaining:ratio", "slo:coverage:ratio"
+PAGE, TICKET = "SLOBurnRatePage", "SLOBurnRateTicket"
+
+
+class Case(NamedTuple):
+    """Series by selector; then, by time: the value of a recorded metric (to 0.0001), or how many alerts fire."""
+
+    slo: dict[str, Any]
+    series: dict[str, str]
+    expected: dict[str, dict[str, float | None]]
+    more: dict[str, Any] = {}
+
+
+CASES = {
+    # 20 % of the requests fail from 1:00 to 1:30
+    "a burn, its end, and what is left of it": Case(
+        {**REQUESTS, "objective": 99.9, "window": "30d"},
+        {UP: "1x660", GOOD: "0+600x60 36000+480x30 50400+600x570", BAD: "0x60 0+120x30 3600+0x570"},
+        {
+            "59m": {RATIO5: 0, PAGE: 0, LEFT: 1},
+            "66m": {RATIO5: 0.2},
+            "70m": {PAGE: 1, TICKET: 0},
+            "90m": {RATIO5: 0.2, PAGE: 1, TICKET: 1},
+            # 5m is clean, 30m is not
+            "97m": {RATIO5: 0, PAGE: 1},
+            "126m": {RATIO1H: 0.0898, PAGE: 0, TICKET: 1},
+            # 2h is clean; 3d and 6h burn
+            "240m": {PAGE: 0, TICKET: 1},
+            "500m": {RATIO1H: 0, TICKET: 0, LEFT: 0.862},
+        },
+    ),
+    "no errors ever": Case(
+        {**REQUESTS, "objective": 99.9},
+        {UP: "1x120", GOOD: "0+600x120"},
+        {"2m": {WINDOW: 0, RATIO5: 0, LEFT: 1}, "120m": {WINDOW: 0, RATIO1H: 0, LEFT: 1, PAGE: 0, TICKET: 0}},
+    ),
+    "no traffic": Case(
+        {**REQUESTS, "objective": 99.9},
+        {UP: "1x120", GOOD: "500x120"},
+        {"120m": {WINDOW: 0, RATIO5: 0, RATIO1H: 0, LEFT: 1, PAGE: 0, TICKET: 0}},
+    ),
+    "nobody ever asked": Case(
+        {**REQUESTS, "objective": 99.9},
+        {UP: "1x120"},
+        {"120m": {WINDOW: 0, RATIO5: 0, RATIO1H: 0, LEFT: 1, PAGE: 0}},
+    ),
+    # 0/0 for a while in an expression of the user: the window forgets it at once
+    "what is no number does not stay": Case(
+        {"objective": 99, "errors": "odd{$selector} / odd{$selector}", "total": "2 + 0 * odd{$selector}"},
+        {UP: "1x120", 'odd{job="x"}': "1x30 0x29 1x60"},
+        {"60m": {RATIO5: 0, WINDOW: 0.2541}, "120m": {RATIO5: 0.5, WINDOW: 0.376}},
+    ),
+    # the target vanishes for six hours of a day
+    "a service that was gone": Case(
+        {"objective": 99, "window": "1d"},
+        {UP: "1x599 stale _x359 1x480"},
+        {
+            "599m": {WINDOW: 0, COVERAGE: 0.4167, PAGE: 0},
+            "670m": {RATIO1H: 1, PAGE: 1},
+            "1439m": {WINDOW: 0.25, COVERAGE: 1, LEFT: -24},
+        },
+    ),
+    "a service that was gone, counted by requests": Case(
+        {**REQUESTS, "objective": 99, "window": "1d"},
+        {UP: "1x599 stale _x359 1x480", GOOD: "0+600x599 stale _x359 0+600x480"},
+        {"670m": {RATIO1H: 1, PAGE: 1}, "1439m": {WINDOW: 0.25, COVERAGE: 1, LEFT: -24}},
+    ),
+    "nobody measures": Case(
+        {"objective": 99.9},
+        {UP: "_x20"},
+        {"10m": {WINDOW: 1, RATIO5: 1}},
+    ),
+    # a busy hour with 10 % and a quiet one with none: of 66 000 requests 6 000 failed
+    "a busy hour weighs more": Case(
+        {**REQUESTS, "objective": 99, "window": "1d"},
+        {UP: "1x125", GOOD: "0+900x60 54000+100x65", BAD: "0+100x60 6000+0x65"},
+        {"125m": {WINDOW: 0.0905}},
+    ),
+    # one of three requests in an hour failed: 31 %, for the edges of the hour count in part, and nobody is woken
+    "one failure in a quiet hour": Case(
+        {**REQUESTS, "objective": 99.9},
+        {UP: "1x120", GOOD: "0x70 1x10 2x50", BAD: "0x90 1x40"},
+        {"93m": {RATIO5: 1, PAGE: 0, TICKET: 0}, "120m": {PAGE: 0, TICKET: 0, RATIO1H: 0.3077}},
+    ),
+    # 10 requests a minute, all failing
+    "little traffic that fails": Case(
+        {**REQUESTS, "objective": 99.9},
+        {UP: "1x120", GOOD: "0x120", BAD: "0+10x120"},
+        {"70m": {RATIO1H: 1, PAGE: 1}},
+    ),
+    # down for the first minute of its life: nothing to wake anybody for
+    "a bad start": Case(
+        {"objective": 99.5},
+        {UP: "0x1 1x30"},
+        {"2m": {PAGE: 0, TICKET: 0}, "10m": {RATIO5: 0, PAGE: 0, TICKET: 0}},
+    ),
+    "one of two replicas, as any": Case(
+        {"objective": 99, "sli": "any"},
+        {UP: "1x60", UP.replace('"a"', '"b"'): "0x60"},
+        {"60m": {WINDOW: 0, PAGE: 0}},
+    ),
+    "one of two replicas, as a fraction": Case(
+        {"objective": 99, "sli": "fraction"},
+        {UP: "1x60", UP.replace('"a"', '"b"'): "0x60"},
+        {"60m": {WINDOW: 0.5, RATIO1H: 0.5, PAGE: 1}},
+    ),
+    "one of two replicas is not even there, as a fraction": Case(
+        {"objective": 99, "sli": "fraction"},
+        {UP: "1x60"},
+        {"60m": {WINDOW: 0.5}},
+        {"min_targets": 2},
+    ),
+    "a probe that fails while the target is up": Case(
+        {"objective": 99.9, "sli": "probe"},
+        {UP: "1x60", 'probe_success{job="x-probe"}': "1x29 0x30"},
+        {"60m": {RATIO5: 1, RATIO1H: 0.5167, PAGE: 1}},
+    ),
+    "slower than the threshold": Case(
+        {"objective": 99.9, "latency": {"threshold": "1s", "objective": 95, "histogram": "t"}},
+        {
+            UP: "1x60",
+            't_bucket{job="x",le="0.5"}': "0+10x60",
+            't_bucket{job="x",le="1.0"}': "0+60x60",
+            't_bucket{job="x",le="+Inf"}': "0+100x60",
+            't_count{job="x"}': "0+100x60",
+        },
+        {"60m": {"latency slo:error_ratio:rate1h": 0.4, "latency slo:burn_rate:rate1h": 8, WINDOW: 0}},
+    ),
+    # down is the other objective's matter; of two hours one was too slow
+    "seconds without a histogram": Case(
+        {"objective": 99.9, "latency": {"threshold": "500ms", "objective": 99}},
+        {UP: "1x120", 'probe_duration_seconds{job="x-probe"}': "0.1x59 0.9x60"},
+        {"119m": {"latency slo:error_ratio:window": 0.5, "latency slo:coverage:ratio": 0.003}},
+    ),
+    # what it recorded under its old name counts: of two hours one was bad
+    "renamed": Case(
+        {"objective": 99, "window": "1d"},
+        {UP: "1x120", 'slo:downtime:ratio{slo="old-availability",service="old",sli="availability"}': "1x59 _x60"},
+        {"119m": {WINDOW: 0.3333, RATIO1H: 0}},
+        {"previous_names": ["old"]},
+    ),
+    # 14.4 times 20 % is more than everything: an outage pages all the same
+    "a modest objective": Case(
+        {"objective": 80, "window": "30d"},
+        {UP: "0x120"},
+        {"50m": {PAGE: 0}, "56m": {PAGE: 1}},
+    ),
+}
+
+
+def _groups(case: Case) -> list[dict[str, Any]]:
+    entry = {"name": "x", "kind": "generic", "namespace": "n", "adopt": True, "job": "x", "team": "t", **case.more}
+    entry |= {"slo": case.slo, "probe": {"url": "http://x/"}}
+    if "sli" not in case.slo and "errors" not in case.slo:
+        entry["slo"] = {"sli": "any", **case.slo}
+    found = _catalogue_resolve.resolve([entry], _packs.load(), {}, "monitoring", now="2026-01-01T00:00:00Z")
+    found |= {"entries": found["entries"][:1]}
+    objects = _rules.catalogue_rules(found, _rules.Settings())
+    return [group for item in objects for group in item["spec"]["groups"] if group["name"] == "x-slo"]
+
+
+def _question(name: str) -> str:
+    if name.startswith("SLO"):
+        return f'count(ALERTS{{alertname="{name}",alertstate="firing",slo="x-availability"}}) or vector(0)'
+    sli, _space, metric = name.rpartition(" ")
+    return f'round({metric}{{slo="x-{sli or "availability"}"}}, 0.0001)'
+
+
+def _tests(case: Case) -> list[dict[str, Any]]:
+    labels = '{{service="x", sli="{0}", slo="x-{0}", team="t"}}'
+    found = []
+    for at, wanted in case.expected.items():
+        for name, value in wanted.items():
+            sli = name.rpartition(" ")[0] or "availability"
+            sample = {"labels": "{}" if name.startswith("SLO") else labels.format(sli), "value": value}
+            found.append({"expr": _question(name), "eval_time": at, "exp_samples": [sample]})
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_over_time(name: str, tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed: the lab brings it")
+    case = CASES[name]
+    groups = _groups(case)
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": groups}))
+    series = [{"series": selector, "values": values} for selector, values in case.series.items()]
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": _tests(case)}
+    path = tmp_path / "tests.json"
+    path.write_text(
+        json.dumps({"rule_files": ["rules.json"], "evaluation_interval": "1m", "fuzzy_compare": True, "tests": [test]})
+    )
+    done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
