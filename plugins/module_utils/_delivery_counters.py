@@ -20,6 +20,7 @@ _ATTEMPTS = "alertmanager_notifications_total"
 _FAILED = "alertmanager_notifications_failed_total"
 _REQUESTS = "alertmanager_notification_requests_total"
 _REQUESTS_FAILED = "alertmanager_notification_requests_failed_total"
+_SECONDS = "alertmanager_notification_latency_seconds_sum"
 _HASH = "alertmanager_config_hash"
 _SINGLE = {
     "integrations": "alertmanager_integrations",
@@ -29,7 +30,7 @@ _SINGLE = {
     "position": "alertmanager_peer_position",
     "started": "process_start_time_seconds",
 }
-_WANTED = {_ATTEMPTS, _FAILED, _REQUESTS, _REQUESTS_FAILED, _HASH, *_SINGLE.values()}
+_WANTED = {_ATTEMPTS, _FAILED, _REQUESTS, _REQUESTS_FAILED, _SECONDS, _HASH, *_SINGLE.values()}
 
 #: Kind of integration, and the receiver's name or "" where the server does not tell it.
 Way = tuple[str, str]
@@ -37,12 +38,13 @@ Way = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Counters:
-    """Notifications of one way out. C(failed) is by reason."""
+    """Notifications of one way out. C(failed) is by reason, C(seconds) is what all requests together took."""
 
     attempts: float = 0.0
     requests: float = 0.0
     requests_failed: float = 0.0
     failed: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def answered(self) -> float:
@@ -69,6 +71,7 @@ class Counters:
             self.requests - before.requests,
             self.requests_failed - before.requests_failed,
             {reason: value for reason, value in gained.items() if value},
+            max(0.0, self.seconds - before.seconds),
         )
 
     def plus(self, other: Counters) -> Counters:
@@ -79,6 +82,7 @@ class Counters:
             self.requests + other.requests,
             self.requests_failed + other.requests_failed,
             {reason: self.failed.get(reason, 0.0) + other.failed.get(reason, 0.0) for reason in sorted(reasons)},
+            self.seconds + other.seconds,
         )
 
 
@@ -115,7 +119,12 @@ def read(name: str, text: str) -> Replica:
 
 def _ways(page: Page) -> dict[Way, Counters]:
     found: dict[Way, dict[str, t.Any]] = {}
-    fields = {_ATTEMPTS: "attempts", _REQUESTS: "requests", _REQUESTS_FAILED: "requests_failed"}
+    fields = {
+        _ATTEMPTS: "attempts",
+        _REQUESTS: "requests",
+        _REQUESTS_FAILED: "requests_failed",
+        _SECONDS: "seconds",
+    }
     for metric in (*fields, _FAILED):
         for labels, value in page.get(metric, {}).items():
             known = dict(labels)

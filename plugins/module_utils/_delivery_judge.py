@@ -33,6 +33,7 @@ class Sight:
     :param wait: when every attempt has begun. :param patience: when retries have ended.
     :param counted: False where the counters may be another receiver's: then only a message counts.
     :param shown: place that shows this receiver's messages, "" when there is none.
+    :param instead: titles of the newest messages there that are about something else.
     """
 
     receiver: str
@@ -43,6 +44,7 @@ class Sight:
     patience: float
     counted: bool = True
     shown: str = ""
+    instead: list[str] = dataclasses.field(default_factory=list)
     gained: dict[str, Counters] = dataclasses.field(default_factory=dict)
     errors: list[str] = dataclasses.field(default_factory=list)
     held: list[dict[str, str]] = dataclasses.field(default_factory=list)
@@ -110,7 +112,7 @@ def look(sight: Sight, now: float, last: bool = False) -> tuple[str, dict[str, s
         return FAILED, cause(
             "message_not_seen",
             f"{sight.receiver} on {sight.replica}: accepted after {sight.answered_at:.1f} s, but {sight.shown} shows "
-            f"no message with {sight.code}.",
+            f"no message with {sight.code}; {_instead(sight)}.",
             "compare the address of the receiver with the place that shows its messages, and its template: "
             "amtool template render --template.text='{{ template \"email.default.subject\" . }}'",
         )
@@ -120,6 +122,12 @@ def look(sight: Sight, now: float, last: bool = False) -> tuple[str, dict[str, s
         "another of its kind.",
         "set in prometheus_operator_values: {alertmanager: {enableFeatures: [receiver-name-in-metrics]}}",
     )
+
+
+def _instead(sight: Sight) -> str:
+    if not sight.instead:
+        return "nothing arrived there since"
+    return "what arrived there since: " + " | ".join(sight.instead)
 
 
 def _place(sight: Sight) -> dict[str, str]:

@@ -95,12 +95,25 @@ def lines(stages: t.Sequence[Stage], moments: Moments, phase: str) -> list[str]:
     return found
 
 
-def check(moments: Moments, phase: str, first: str, alert: str, waited: float) -> _checks.Check:
-    """Whether the alert came as far as Alertmanager; the receivers are checks of their own."""
-    name = "alert" if phase == FIRING else "end of the alert"
-    expected = f"{alert} {'fires and reaches' if phase == FIRING else 'ends, and is over in'} Alertmanager"
+def expectation(phase: str, alert: str) -> tuple[str, str]:
+    """Name of the check of the alert itself, and what is expected."""
+    if phase == FIRING:
+        return "alert", f"{alert} fires and reaches Alertmanager"
+    return "end of the alert", f"{alert} ends, and is over in Alertmanager"
+
+
+def check(
+    moments: Moments, phase: str, first: str, alert: str, waited: float, trouble: _checks.Cause | None = None
+) -> _checks.Check:
+    """Whether the alert came as far as Alertmanager; the receivers are checks of their own.
+
+    :param trouble: why a server could not be asked in the end.
+    """
+    name, expected = expectation(phase, alert)
     if moments.received is not None:
         return _checks.ok(name, expected, f"after {moments.received - moments.begun:.1f} s")
+    if trouble is not None:
+        return _checks.unknown(name, expected, "no answer", [trouble])
     if moments.noticed is None:
         what = "Prometheus scraped the target before and does now, as if nothing had happened"
         if first == "load":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
+import html
 import time
 import typing as t
 
@@ -18,17 +18,23 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _delivery_plan,
     _drill,
     _routing,
+    _routing_oracle,
+    _unreached,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_judge import Sight
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_run import Shown, pod_log, read_replica
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill import FIRING, RESOLVED, Moments
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ApiForbidden
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._prometheus import query
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._routing_checks import Configuration
 
 _PAUSE = 0.5
+#: A receiver and the labels that one of its groups is made of.
+Group = tuple[str, tuple[tuple[str, str], ...]]
 #: Kinds that tell of an end only when asked to (Alertmanager 0.34, config/notifiers.go, send_resolved).
 _QUIET = ("email", "rocketchat", "slack", "wechat")
 
@@ -39,7 +45,7 @@ class Asked:
 
     :param labels: that the alert has, among others; C(alertname) is one of them.
     :param noticed: PromQL that has a result as soon as a scrape shows the fault (or its end); "" follows the rule.
-    :param words: that a message about this alert contains, all of them.
+    :param words: that a message about this alert contains, all of them, in any order and place.
     :param ends: kinds of integrations by receiver that are told when an alert ends.
     """
 
@@ -89,27 +95,61 @@ class Follower:
         self.sights: dict[str, Sight] = {}
         self._before: dict[str, Replica] = {}
         self._labels: dict[str, str] = dict(asked.labels)
+        self._groups: dict[Group, bool] = {}
 
     def follow(self, timeout: float) -> list[_checks.Check]:
         """:returns: a check of the alert, and one of each receiver it goes to."""
         limit = time.monotonic() + timeout
-        last = False
-        while not last:
+        while True:
             last = time.monotonic() + _PAUSE > limit
+            trouble = self._look()
+            states = [_delivery_judge.look(sight, self._waited())[0] for sight in self.sights.values()]
+            arrived = self.moments.received is not None and _delivery_judge.WAITING not in states
+            if last or arrived or isinstance(trouble, ApiForbidden):
+                break
+            time.sleep(_PAUSE)
+        if self.sights and trouble is None:
+            # What a request took is counted a moment after the message can be seen.
+            time.sleep(_PAUSE)
+            trouble = self._look()
+        self._tell_moments()
+        return self._checks(None if trouble is None else _unreached.why(trouble, "it"))
+
+    def _look(self) -> ApiError | None:
+        """Look at everything once. One answer that fails in a drill of minutes is no verdict: it is asked again."""
+        try:
             self._look_at_prometheus()
             self._look_at_alertmanager()
             self._look_at_receivers()
-            states = [_delivery_judge.look(sight, self._waited())[0] for sight in self.sights.values()]
-            if self.moments.received is not None and _delivery_judge.WAITING not in states:
-                break
-            if not last:
-                time.sleep(_PAUSE)
+        except ApiError as exc:
+            return exc
+        return None
+
+    def _checks(self, trouble: _checks.Cause | None) -> list[_checks.Check]:
+        """:param trouble: why the last look saw nothing; what was not known before is unknown then."""
         waited = time.time() - self.asked.begun
-        checks = [_drill.check(self.moments, self.asked.phase, self.asked.first, self.asked.name, waited)]
+        checks = [_drill.check(self.moments, self.asked.phase, self.asked.first, self.asked.name, waited, trouble)]
+        if self._groups:
+            checks.append(self._grouping())
         for name, sight in self.sights.items():
             made = _delivery_judge.check(name, [sight], self._waited())
+            if trouble is not None and sight.sent_at is None:
+                made = _checks.unknown(name, made["expected"], "no answer", [trouble], (), made["details"])
             checks.append({**made, "name": name if self.asked.phase == FIRING else f"{name}, end"})
         return checks
+
+    def _grouping(self) -> _checks.Check:
+        """Whether the server put the alert into the groups that its routes are configured to make."""
+        expected = "; ".join(_group_text(group) for group in self._groups)
+        missing = [group for group, seen in self._groups.items() if not seen]
+        if not missing:
+            return _checks.ok("grouping", expected, "so it is")
+        found = cause(
+            "server_routes_otherwise",
+            f"{self.asked.name} is not in the group {'; '.join(_group_text(group) for group in missing)}.",
+            "see the groups that there are: amtool alert query -o json --alertmanager.url=http://localhost:9093",
+        )
+        return _checks.failed("grouping", expected, f"{len(missing)} of {len(self._groups)} groups missing", [found])
 
     def _waited(self) -> float:
         return time.time() - (self.moments.received or time.time())
@@ -152,6 +192,10 @@ class Follower:
             # Prometheus sends when it fired; that is exact, our look is not.
             moments.fired = min(unix(first["startsAt"]), moments.received)
             self._expect(self._labels)
+            self._groups = {
+                (route.receiver, tuple(sorted(route.group_labels(self._labels).items()))): False
+                for route in _routing.match(self._config.root, self._labels)
+            }
         elif not firing and moments.active is not None and not found:
             moments.received = time.time()
             self._expect(self._labels)
@@ -188,6 +232,12 @@ class Follower:
     def _look_at_receivers(self) -> None:
         if not self.sights:
             return
+        if not all(self._groups.values()):
+            for api in self._apis:
+                for receiver, labels in _routing_oracle.active_groups(api):
+                    group = (receiver, tuple(sorted(labels.items())))
+                    if group in self._groups:
+                        self._groups[group] = True
         readings = {api.label: read_replica(api) for api in self._apis}
         waited = self._waited()
         for name, sight in self.sights.items():
@@ -202,24 +252,73 @@ class Follower:
             if sight.sent_at is None and sight.failing_since is not None:
                 logged = [error for api in self._apis for error in pod_log(self._kube, api.label, waited)]
                 sight.errors = [error.text for error in logged if error.receiver == name]
-            start = self.moments.received or 0.0
-            if sight.attempted_at is not None:
-                self.moments.attempted.setdefault(name, start + sight.attempted_at)
-            if sight.sent_at is not None:
-                self.moments.accepted.setdefault(name, start + sight.sent_at)
 
     def _look_at_messages(self, name: str, sight: Sight) -> None:
-        """A message about this alert that came after Alertmanager knew; its own time where it has one."""
-        start = self.moments.received or 0.0
+        """A message about this alert that came after it fired or ended; its own time where it has one."""
+        start, moments = self.moments.received or 0.0, self.moments
+        # When Alertmanager is first seen to know may be later than when it knew; the fault is always before.
+        since = moments.begun if self.asked.phase == RESOLVED else min(moments.fired or start, start)
+        others = []
         for message in self._shown[name].messages()[0]:
             at = float(message.get("at") or time.time()) if isinstance(message, dict) else time.time()
-            text = json.dumps(message, ensure_ascii=False)
             # One second: clocks and rounding of two machines.
-            if at >= start - 1 and all(word in text for word in self.asked.words):
+            if at < since - 1:
+                continue
+            if tells(message, self.asked.words, self.asked.phase == RESOLVED):
                 sight.message_at = max(0.0, at - start)
                 if sight.attempted_at is None or sight.attempted_at > sight.message_at:
                     sight.attempted_at = sight.message_at
                 return
+            others.append(title(message))
+        sight.instead = others[-3:]
+
+    def _tell_moments(self) -> None:
+        """When each receiver was tried and when it had accepted: its message's own time, or else what was counted."""
+        start = self.moments.received or 0.0
+        for name, sight in self.sights.items():
+            accepted = sight.sent_at if sight.sent_at is not None else sight.answered_at if sight.counted else None
+            if accepted is None:
+                continue
+            requests = sum(item.requests for item in sight.gained.values())
+            took = sum(item.seconds for item in sight.gained.values()) / requests if requests else 0.0
+            # Looked at every half second; what the requests took is measured by the server itself.
+            attempted = accepted - took if took else sight.attempted_at
+            self.moments.accepted[name] = start + accepted
+            self.moments.attempted[name] = start + max(0.0, accepted if attempted is None else attempted)
+
+
+def tells(message: t.Any, words: t.Sequence[str], over: bool) -> bool:
+    """Whether a message is about the alert with these words, and about its end when it is to be.
+
+    :param message: of whatever shape. Its texts are searched: not the JSON of them, in which a quote is escaped, and
+        not the names of its fields, of which PagerDuty has one for resolved alerts in every event.
+    """
+    text = "\n".join(_texts(message))
+    text = f"{text}\n{html.unescape(text)}"
+    return all(word in text for word in words) and (not over or "resolve" in text.lower())
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield str(value)
+
+
+def title(message: t.Any) -> str:
+    """What a person would call a message: its subject, its summary, or how it begins."""
+    if isinstance(message, dict):
+        message = message.get("subject") or message.get("summary") or message.get("text") or message
+    return " ".join(str(message).split())[:100]
+
+
+def _group_text(group: Group) -> str:
+    receiver, labels = group
+    return f"{receiver} by {', '.join(f'{name}={value}' for name, value in labels) or 'nothing'}"
 
 
 def told_of_ends(config: t.Mapping[str, t.Any]) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ description:
   - Watches how an alert that is about to fire is noticed, evaluated, fired, received by Alertmanager, grouped and sent,
     or how it ends, and gives the time and the share of each stage.
   - O(prometheus) is the one that evaluates the alert's rule.
+  - An answer that fails once is asked for again. What cannot be asked for until the end is V(unknown).
   - It makes no fault itself; the playbook C(fire_drill.yml) does.
 options:
   labels:
@@ -76,7 +77,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: One of the alert, then one of each receiver it goes to.
+  description: One of the alert, one of its grouping while it fires, then one of each receiver it goes to.
   returned: always
   type: list
   elements: dict
@@ -114,6 +115,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _checks,
     _drill,
     _routing_checks,
+    _unreached,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import (
     CONNECTION_SPEC,
@@ -129,7 +131,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill_fol
     told_of_ends,
     unix,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError, MonitoringError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import (
+    ApiError,
+    ConfigError,
+    MonitoringError,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
@@ -156,13 +162,21 @@ def run(module: AnsibleModule) -> None:
     except ValueError as exc:
         raise ConfigError(f"since {params['since']!r} is no time; write 2026-11-23T18:00:00Z.") from exc
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
-    apis = replicas({**params, "service": params["service"] or "alertmanager-operated"}, kube)
-    prometheus = replicas({**params["prometheus"], "query_timeout": params["query_timeout"]}, kube)[0]
-    loaded, notes = _alertmanager_source.live(kube, apis, params)
+    try:
+        apis = replicas({**params, "service": params["service"] or "alertmanager-operated"}, kube)
+        prometheus = replicas({**params["prometheus"], "query_timeout": params["query_timeout"]}, kube)[0]
+        loaded, notes = _alertmanager_source.live(kube, apis, params)
+        shown = shown_by(params["sinks"], params["query_timeout"], kube)
+    except ApiError as exc:
+        told = ", ".join(f"{name}={value}" for name, value in labels.items())
+        name, expected = _drill.expectation(params["phase"], told)
+        checks = _unreached.unjudged([name], expected, _unreached.why(exc, "it"))
+        _checks.finish(module, checks, timeline=[], lines=[])
+        return
     config = _routing_checks.Configuration.of(loaded.config, "fallback", loaded.exact)
     words = tuple(params["contains"]) or tuple(labels.values())
     asked = Asked(labels, params["phase"], begun, params["noticed"], words, told_of_ends(loaded.config))
-    follower = Follower(asked, prometheus, apis, config, kube, shown_by(params["sinks"], params["query_timeout"], kube))
+    follower = Follower(asked, prometheus, apis, config, kube, shown)
     checks = follower.follow(params["timeout"])
     stages = _drill.timeline(follower.moments, asked.phase, asked.first)
     _checks.finish(

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import time
 
 import pytest
@@ -45,6 +47,9 @@ class Prometheus(Program):
             folder / "prometheus.log",
         )
         wait_for(lambda: status(f"{self.url}/-/ready") == 200, "Prometheus ready")
+
+    def signal(self, number):
+        self._process.send_signal(number)
 
     def write(self, until):
         """The rule of playbooks/tasks/drill_rule.yml, loaded."""
@@ -90,12 +95,17 @@ def test_a_page_and_its_end(servers, healthy, capsys):
     page = follow(capsys, servers, healthy)
     assert [(check["name"], check["status"]) for check in page["checks"]] == [
         ("alert", "ok"),
+        ("grouping", "ok"),
         ("pagerduty", "ok"),
         ("email", "ok"),
     ], page["checks"]
     names = [stage["name"] for stage in page["timeline"]]
     assert names[:4] == ["load of the rule", "evaluation", "for", "to Alertmanager"]
     assert {"group_wait, pagerduty", "send, email"} <= set(names)
+    sent = {stage["name"]: stage for stage in page["timeline"]}["send, email"]
+    assert 0 < sent["seconds"] < 5 and 0 < sent["share"] < 1, "what a request took is the server's own measure"
+    groups = [f"{receiver} by alertname={NAME}, cluster=lab" for receiver in ("pagerduty", "email")]
+    assert page["checks"][1]["expected"] == "; ".join(groups)
     assert page["lines"][-1].startswith("email: notified")
     servers[0].write(0)
     end = follow(capsys, servers, healthy, phase="resolved")
@@ -124,6 +134,36 @@ def test_a_rule_that_does_not_fire(servers, healthy, capsys):
     servers[0].write(0)
     result = follow(capsys, servers, healthy, timeout=3)
     assert result["checks"][0]["cause"]["code"] == "drill_not_firing"
+
+
+def test_a_message_that_is_another_is_named(servers, healthy, capsys):
+    servers[0].write(int(time.time()) + 300)
+    page = follow(capsys, servers, healthy, contains=["not in it"], timeout=40)
+    check = page["checks"][-1]
+    assert check["name"] == "email"
+    assert check["cause"]["code"] == "message_not_seen" and NAME in check["cause"]["message"].partition("since: ")[2]
+    assert "send, email" in [stage["name"] for stage in page["timeline"]], "accepted it was"
+
+
+def test_a_prometheus_that_is_away_for_a_moment_is_asked_again(servers, healthy, capsys):
+    prometheus = servers[0]
+    prometheus.write(int(time.time()) + 300)
+    prometheus.signal(signal.SIGSTOP)
+    resume = threading.Timer(3, prometheus.signal, [signal.SIGCONT])
+    resume.start()
+    page = follow(capsys, servers, healthy, query_timeout=0.5)
+    resume.join()
+    assert {check["status"] for check in page["checks"]} == {"ok"}, page["checks"]
+
+
+@pytest.mark.parametrize("away", ["prometheus", "url"])
+def test_a_server_that_stays_away_is_a_cause(servers, healthy, capsys, away):
+    dead = f"http://127.0.0.1:{free_port()}"
+    gone = {"url": dead} if away == "url" else {"prometheus": {"url": dead}}
+    result = follow(capsys, servers, healthy, timeout=1, **gone)
+    assert result["failed"] and (result["lines"], result["timeline"]) == ([], [])
+    assert [(check["name"], check["status"]) for check in result["checks"]] == [("alert", "unknown")]
+    assert result["checks"][0]["cause"]["code"] == "server_unreachable" and dead in result["msg"]
 
 
 def test_an_alert_that_alertmanager_does_not_get(servers, single, healthy, capsys):

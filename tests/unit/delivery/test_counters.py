@@ -16,6 +16,7 @@ alertmanager_peer_position 1
 alertmanager_notifications_total{integration="slack",receiver_name="ops"} 5
 alertmanager_notification_requests_total{integration="slack",receiver_name="ops"} 7
 alertmanager_notification_requests_failed_total{integration="slack",receiver_name="ops"} 3
+alertmanager_notification_latency_seconds_sum{integration="slack",receiver_name="ops"} 2.5
 alertmanager_notifications_failed_total{integration="slack",reason="authError",receiver_name="ops"} 1
 alertmanager_notifications_failed_total{integration="slack",reason="other",receiver_name="ops"} 0
 """
@@ -26,7 +27,8 @@ def test_a_page():
     assert (replica.integrations, replica.reload_ok, replica.members, replica.position) == (4, 1, 2, 1)
     assert replica.tells_receivers
     found = replica.counters("slack", "ops")
-    assert (found.attempts, found.answered, found.failures) == (5, 4, 1)
+    assert (found.attempts, found.answered, found.failures, found.seconds) == (5, 4, 1, 2.5)
+    assert found.since(Counters(4, 6, 3, {"authError": 1.0}, 2.0)).plus(Counters(seconds=1.0)).seconds == 1.5
 
 
 def test_without_receivers_the_kind_counts():

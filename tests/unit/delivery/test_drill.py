@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _drill, _drill_follow
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill import Moments
@@ -58,8 +61,46 @@ def test_where_it_stopped(moments, code, first):
     assert (check["status"], check["cause"]["code"]) == ("failed", code)
 
 
+def test_a_server_that_gave_no_answer_is_unknown():
+    trouble = {"code": "server_unreachable", "message": "m", "fix": "f"}
+    check = _drill.check(Moments(0.0, 1.0), "firing", "scrape", "ServiceDown", 60, trouble)
+    assert (check["status"], check["cause"]["code"]) == ("unknown", "server_unreachable")
+    assert _drill.check(WHOLE, "firing", "scrape", "ServiceDown", 150, trouble)["status"] == "ok"
+
+
 def test_it_arrived():
     assert _drill.check(WHOLE, "firing", "scrape", "ServiceDown", 150)["observed"] == "after 141.0 s"
+
+
+# What the lab's sinks showed of a critical ServiceDown and a warning of one service, and of their ends, with the role's
+# own texts.
+SHOWN = json.loads((Path(__file__).parent / "messages.json").read_text())
+
+
+@pytest.mark.parametrize("receiver", ["pagerduty", "smtp"])
+@pytest.mark.parametrize(("over", "word"), [(False, "[FIRING]"), (True, "[RESOLVED]")])
+def test_a_page_is_found_among_others(receiver, over, word):
+    found = [message for message in SHOWN[receiver] if _drill_follow.tells(message, ("ServiceDown", "trino"), over)]
+    assert _drill_follow.title(found[-1 if over else 0]) == f"{word} ServiceDown of trino, critical, cluster lab"
+    assert len(found) == (1 if over else 2)
+
+
+def test_a_page_about_something_else_is_not_it():
+    assert not any(_drill_follow.tells(message, ("ServiceDown", "trino"), False) for message in SHOWN["slack"])
+    assert not any(_drill_follow.tells(message, ("ServiceDown", "superset"), False) for message in SHOWN["smtp"])
+
+
+@pytest.mark.parametrize("word", ['a "quoted" one', "back\\slash", "R&D <east>", "zwölf", "two\nlines"])
+def test_words_are_found_however_the_place_writes_them(word):
+    escaped = word.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert _drill_follow.tells({"text": f"[FIRING] {word}"}, (word,), False)
+    assert _drill_follow.tells({"blocks": [{"text": escaped}]}, (word,), False)
+    assert not _drill_follow.tells({"text": f"[FIRING] {word}"}, (word,), True)
+
+
+def test_a_message_in_place_of_the_page_is_named():
+    assert _drill_follow.title(SHOWN["slack"][0]).startswith("[FIRING] TrinoQueueLong of trino, warning")
+    assert _drill_follow.title(["x"]) == "['x']"
 
 
 def test_who_is_told_of_an_end():
