@@ -8,61 +8,86 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import Bench
+from tests.lab_fixture import Lab
+
+from .conftest import Bench, Verdict
 
 PROMETHEUS = ("prometheus", "monitoring", "kube-prometheus-stack-prometheus")
+RENAMED = [{"op": "replace", "path": "/spec/ports/1/name", "value": "prom"}]
+QUOTED = [{"op": "add", "path": "/spec/endpoints/0/port", "value": "8081"}]
+# What is broken all at once: none of it disturbs the others, and one verdict tells all.
+FAULTS = {
+    "scrape/trino": "no_such_port",
+    "scrape/datahub": "port_is_number",
+    "logs/agent_on_every_node": "agent_missing",
+    "scrape/postgresql": "no_ready_endpoints",
+}
 
 
-def test_a_service_port_was_renamed(bench: Bench) -> None:
-    rename = [{"op": "replace", "path": "/spec/ports/1/name", "value": "prom"}]
-    bench.patch("service", "data-platform", "trino", rename)
-    try:
-        _verdict, cause = bench.until("scrape/trino", "no_such_port")
-        assert "metrics" in cause["message"]
-        assert "prom" in cause["message"], "the ports that there are"
-        options = bench.catalogue("trino", cause["fix"])
-        assert bench.play("day1", *options).red() == {}
-        bench.until_green(240, *options)
-    finally:
-        bench.patch("service", "data-platform", "trino", [{**rename[0], "value": "metrics"}])
-        bench.play("day1")
+class Broken:
+    """The verdict over four faults, and what mends them."""
+
+    def __init__(self, bench: Bench, verdict: Verdict, causes: dict[str, dict[str, str]]) -> None:
+        self.bench, self.verdict, self.causes = bench, verdict, causes
 
 
-def test_a_port_is_a_number_in_quotes(bench: Bench) -> None:
-    endpoint = [{"op": "add", "path": "/spec/endpoints/0/port", "value": "8081"}]
-    bench.patch("servicemonitor", "data-platform", "datahub", endpoint)
-    _verdict, cause = bench.until("scrape/datahub", "port_is_number")
-    assert '"8081"' in cause["message"]
-    bench.carry_out(cause["fix"])
-    bench.until_green()
+@pytest.fixture(scope="module")
+def platform(day1: Lab, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(day1, tmp_path_factory.mktemp("platform"))
 
 
-def test_a_selector_on_prometheus(bench: Bench) -> None:
+def test_a_selector_on_prometheus(platform: Bench) -> None:
+    bench = platform
     bench.patch(*PROMETHEUS, {"spec": {"serviceMonitorSelector": {"matchLabels": {"release": "prod"}}}})
-    verdict, cause = bench.until("scrape/trino", "monitor_not_selected")
+    verdict, told = bench.until({"scrape/trino": "monitor_not_selected"})
+    cause = told["scrape/trino"]
     assert "release=prod" in cause["message"]
     assert "monitor_not_selected" in verdict.red()["scrape/datahub"], "every monitor is told"
     bench.carry_out(cause["fix"])
     bench.until_green()
 
 
-def test_the_agent_is_gone(bench: Bench) -> None:
-    bench.kubectl("-n", "monitoring", "delete", "daemonset", "promtail")
-    _verdict, cause = bench.until("logs/agent_on_every_node", "agent_missing")
-    bench.carry_out(cause["fix"])
-    bench.until_green()
+@pytest.fixture(scope="module")
+def broken(platform: Bench) -> Iterator[Broken]:
+    """A Service's port is renamed, a monitor edited, the agent deleted, PostgreSQL stopped."""
+    bench = platform
+    try:
+        bench.patch("service", "data-platform", "trino", RENAMED)
+        bench.patch("servicemonitor", "data-platform", "datahub", QUOTED)
+        bench.kubectl("-n", "monitoring", "delete", "daemonset", "promtail")
+        bench.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=0")
+        yield Broken(bench, *bench.until(FAULTS))
+    finally:
+        bench.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=1")
+        bench.patch("service", "data-platform", "trino", [{**RENAMED[0], "value": "metrics"}])
+        bench.play("day1")
 
 
-@pytest.fixture
-def postgresql(bench: Bench) -> Iterator[Bench]:
-    yield bench
-    bench.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=1")
+def test_a_service_port_was_renamed(broken: Broken) -> None:
+    message = broken.causes["scrape/trino"]["message"]
+    assert "metrics" in message
+    assert "prom" in message, "the ports that there are"
 
 
-def test_postgresql_has_stopped(postgresql: Bench) -> None:
-    postgresql.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=0")
-    verdict, cause = postgresql.until("scrape/postgresql", "no_ready_endpoints")
-    assert "asks for 0 replicas" in cause["message"]
-    assert "not_healthy" in verdict.red()["scrape/postgresql"], "up, and not well"
-    postgresql.carry_out(cause["fix"])
-    postgresql.until_green()
+def test_a_port_is_a_number_in_quotes(broken: Broken) -> None:
+    assert '"8081"' in broken.causes["scrape/datahub"]["message"]
+
+
+def test_the_agent_is_gone(broken: Broken) -> None:
+    assert broken.verdict.check("logs/agent_on_every_node")["status"] == "failed"
+
+
+def test_postgresql_has_stopped(broken: Broken) -> None:
+    assert "asks for 0 replicas" in broken.causes["scrape/postgresql"]["message"]
+    assert "not_healthy" in broken.verdict.red()["scrape/postgresql"], "up, and not well"
+
+
+def test_the_fixes_as_they_are_printed_make_it_green(broken: Broken) -> None:
+    bench, fixes = broken.bench, {place: cause["fix"] for place, cause in broken.causes.items()}
+    for place in ("scrape/postgresql", "scrape/datahub"):
+        bench.carry_out(fixes[place])
+    bench.kubectl("-n", "data-platform", "rollout", "status", "statefulset/postgresql", "--timeout=120s")
+    changed = bench.catalogue("trino", fixes["scrape/trino"])
+    # It plays day 1, which the fix of trino asks for too.
+    bench.carry_out(fixes["logs/agent_on_every_node"], *changed)
+    bench.until_green(240, *changed)

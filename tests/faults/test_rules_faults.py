@@ -80,14 +80,18 @@ def checks(marked: Lab) -> Iterator[dict[str, dict[str, Any]]]:
 
 
 def verdict(expectations: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """verify_rules, as a playbook would run it, within the time that a new file needs to reach Prometheus."""
+    """verify_rules, as a playbook would run it.
+
+    One of the faults cannot be certain, so that the time always runs out: it is what rules need to reach Prometheus,
+    and to be counted as failed twice.
+    """
     given = {
         "kubeconfig": str(KUBECONFIG),
         "namespace": "monitoring",
         "service": "kube-prometheus-stack-prometheus",
         "expectations": expectations,
         "report_only": True,
-        "timeout": 170,
+        "timeout": 60,
     }
     results: list[dict[str, Any]] = []
     with (

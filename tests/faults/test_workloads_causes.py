@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _argspec
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _argspec, _workloads_compare
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _workloads_verdict as workloads
 
 from tests.lab_fixture import KUBECONFIG, Lab
@@ -105,6 +105,7 @@ def verdict(place: Lab) -> list[dict[str, Any]]:
     assert {cause["code"] for check in run() for cause in causes(check)} == {"baseline_missing"}
     (taken,) = run(state="baseline", run_id="t1")
     assert taken["status"] == "ok"
+    began = time.time()
 
     def kubectl(*words: str) -> str:
         return place.kubectl("-n", SPACE, *words).stdout
@@ -113,7 +114,6 @@ def verdict(place: Lab) -> list[dict[str, Any]]:
         kind = "pod" if SERVICES[name][1] == 0 else "deployment"
         kubectl("exec", f"{kind}/{name}", "--", "sh", "-c", command)
 
-    time.sleep(3)
     kubectl("delete", "pod", "bare")
     kubectl("delete", "pod", "-l", "app=replaced")
     kubectl("delete", "deployment", "gone")
@@ -124,6 +124,8 @@ def verdict(place: Lab) -> list[dict[str, Any]]:
     for name in ("lost", "interrupted"):
         touch(name, "rm /tmp/ready")
     until(lambda: "False" in kubectl("get", "pod", "-l", "app=interrupted", "-o", _CONDITIONS), "readiness is lost")
+    # Ready again so long after the baseline that it cannot be the same moment.
+    until(lambda: time.time() > began + _workloads_compare.BLUR + 1, "another moment than the baseline's")
     touch("interrupted", "touch /tmp/ready")
     kubectl("rollout", "status", "deployment/rolled", "--timeout=60s")
     for name in ("crash", "memory", "replaced", "interrupted"):
@@ -179,5 +181,8 @@ def test_the_closed_verdict_is_repeated_and_what_broke_since_is_added(
 
 def test_a_baseline_that_nobody_closed(verdict: list[dict[str, Any]]) -> None:
     run(state="baseline", run_id="t2")
-    time.sleep(2)
-    assert {cause["code"] for check in run(max_baseline_age="1s") for cause in causes(check)} == {"baseline_stale"}
+
+    def told() -> set[str]:
+        return {cause["code"] for check in run(max_baseline_age="1s") for cause in causes(check)}
+
+    until(lambda: told() == {"baseline_stale"}, "it is older than a second")
