@@ -56,7 +56,11 @@ STAGES = (
         ("tests/cluster/test_lab_leaves_nothing.py",),
         on_lab=True,
     ),
-    Stage("integration", "real servers on loopback", ("tests/integration", "tests/differential", "tests/promtool")),
+    Stage(
+        "integration",
+        "real servers on loopback",
+        ("tests/integration", "tests/differential", "tests/promtool", "tests/awx", "tests/evidence", "tests/foreign"),
+    ),
     Stage("molecule", "scenarios on the lab", ("tests/scenarios",), on_lab=True),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster",), on_lab=True),
     Stage("faults", "break it, read the diagnosis", ("tests/faults",), on_lab=True),
