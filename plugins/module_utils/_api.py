@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import shlex
 import socket
 import ssl
 import threading
@@ -81,6 +82,10 @@ class Api:
     ) -> Response:
         """GET; raises what C(call) does."""
         return self.call("GET", path, params, None, timeout, headers)
+
+    def by_hand(self, path: str, params: Params = ()) -> str:
+        """The command that asks the same; credentials are left to whoever runs it."""
+        raise NotImplementedError
 
     def get_json(self, path: str, params: Params = (), timeout: float | None = None) -> t.Any:
         """GET and parse.
@@ -175,6 +180,10 @@ class DirectApi(Api):
                 self._context.check_hostname = False
                 self._context.verify_mode = ssl.CERT_NONE
         self.label = f"{parts.scheme}://{self._host}:{self._port}{self._prefix}"
+
+    def by_hand(self, path: str, params: Params = ()) -> str:
+        given = "".join(" --data-urlencode " + shlex.quote(f"{name}={value}") for name, value in params)
+        return f"curl -sSG {shlex.quote(self.label + path)}{given}"
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         host, port = self._host, self._port

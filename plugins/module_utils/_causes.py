@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _causes_access,
+    _causes_dashboards,
     _causes_delivery,
     _causes_logs,
     _causes_routing,
     _causes_rules,
     _causes_scrape,
+    _causes_slo,
     _causes_workloads,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._cause import Cause
@@ -28,7 +30,9 @@ _TABLES = (
     _causes_routing.CAUSES,
     _causes_delivery.CAUSES,
     _causes_rules.CAUSES,
+    _causes_slo.CAUSES,
     _causes_workloads.CAUSES,
+    _causes_dashboards.CAUSES,
 )
 
 CAUSES: dict[str, Cause] = {code: entry for table in _TABLES for code, entry in table.items()}

@@ -12,8 +12,10 @@ connection.
 from __future__ import annotations
 
 import json
+import shlex
 import traceback
 import typing as t
+import urllib.parse
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api, Params, Response
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import (
@@ -204,6 +206,10 @@ class ProxyApi(Api):
         self._kube = kube
         self._prefix = prefix
         self.label = label
+
+    def by_hand(self, path: str, params: Params = ()) -> str:
+        query = "?" + urllib.parse.urlencode(list(params)) if params else ""
+        return f"kubectl get --raw {shlex.quote(self._prefix + path + query)}"
 
     def call(
         self,
