@@ -32,6 +32,16 @@ EVENTS = "slo:events:rate5m"
 _NOTHING = 1e-9
 
 
+def names(counting: bool) -> list[str]:
+    """Every metric that is recorded of an SLO.
+
+    :param counting: whether it counts events.
+    """
+    rates = [f"slo:{what}:rate{window}" for what in ("error_ratio", "burn_rate") for window in _slo_burn.WINDOWS]
+    made = ["slo:objective:ratio", "slo:coverage:ratio", "slo:error_ratio:window", "slo:error_budget_remaining:ratio"]
+    return [DOWN, *([ERRORS, EVENTS] if counting else []), *made, *rates]
+
+
 def records(slo: Slo) -> list[dict[str, t.Any]]:
     """The recording rules in the order of their evaluation; each has the labels slo, service, sli and team."""
     exprs = {DOWN: slo.down}
