@@ -25,6 +25,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube, status_error
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._report_text import clean
+from ansible_collections.dataplatform.monitoring.plugins.plugin_utils._page import page
 
 _FIELD_MANAGER = "dataplatform.monitoring"
 #: Runs that are looked through for one to compare with, and the largest document that is read for it.
@@ -87,7 +88,7 @@ class ActionModule(ActionBase):
         )
         for text, colour in lines:
             self._display.display(text, color=colour)
-        self._display.display(f"Evidence: {folder}/verdict.json, verdict.xml")
+        self._display.display(f"Evidence: {folder}/report.html, verdict.json, verdict.xml")
         short = _report.digest(doc)
         notes = self._publish(args, short) if args["config_map_namespace"] and not self._task.check_mode else []
         for note in notes:
@@ -121,6 +122,14 @@ class ActionModule(ActionBase):
                 return found
         return None
 
+    def _page(self, doc: dict[str, t.Any], boards: list[dict[str, t.Any]] | None) -> str:
+        """The page; where it cannot be made, a word about it: nobody is to lose a verdict over its picture."""
+        try:
+            return page(doc, boards)
+        except Exception as exc:
+            self._display.warning(f"The page of the evidence was not made: {type(exc).__name__}: {exc}")
+            return "<!DOCTYPE html><title>Not made</title><p>The page was not made: read verdict.json beside it.</p>\n"
+
     def _write(
         self,
         home: Path,
@@ -137,6 +146,7 @@ class ActionModule(ActionBase):
             for name, text in (
                 ("verdict.json", json.dumps(doc, indent=2, default=str) + "\n"),
                 ("verdict.xml", _report.junit(args["play"], args["cluster"], doc["time"], verdicts)),
+                ("report.html", self._page(doc, args["boards"])),
             ):
                 handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
                 with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -22,7 +22,9 @@ SERIES = 5
 POINTS = 40
 _ROWS = 3
 #: Panels that compare values now rather than over time.
-_COMPARE = frozenset({"table", "bargauge", "piechart", "barchart", "histogram", "geomap", "status-history"})
+_COMPARE = frozenset(
+    {"table", "bargauge", "piechart", "barchart", "histogram", "geomap", "status-history", "stat", "gauge"}
+)
 
 Point = tuple[float, float]
 Sketch = dict[str, t.Any]

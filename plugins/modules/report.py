@@ -17,7 +17,8 @@ description:
   - Prints a line for each verdict that is green, who is told and what arrived, and for every red check cause and fix.
     With C(-v) every check has a line.
   - Compares with the newest run before of the same cluster that gave at least one of the same verdicts.
-  - Writes C(verdict.json) and C(verdict.xml) (JUnit) below O(directory), readable by their owner only.
+  - Writes C(report.html), C(verdict.json) and C(verdict.xml) (JUnit) below O(directory), readable by their owner only.
+  - The page holds everything in one file; it runs no script and asks no server.
   - Fails when a check is failed or unknown, and when a verdict was not given at all (crashed, skipped, unreachable).
   - Leaves a digest as custom statistics C(monitoring_verdict), by cluster. Ansible drops those of a task that failed,
     so where they matter, as in a workflow of AWX, let a task of its own fail; see the examples.
