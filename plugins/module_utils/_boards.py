@@ -120,8 +120,9 @@ def dashboards(catalogue: t.Mapping[str, t.Any], settings: Settings) -> list[dic
     _refuse_wrong_panels(known)
     files = [one for one in _boards_files.boards() if one["key"] not in settings.disabled]
     rows = {one["key"]: _rows(one, known) for one in files}
-    titles = {one["key"]: one["title"] for one in files if rows[one["key"]]}
-    found = [_entry_of(_board(one, rows[one["key"]], known, titles, settings), settings) for one in files if rows[one["key"]]]
+    files = [one for one in files if rows[one["key"]]]
+    titles = {one["key"]: one["title"] for one in files}
+    found = [_entry_of(_board(one, rows[one["key"]], known, titles, settings), settings) for one in files]
     return found + _boards_extra.extra_boards(
         settings.extra, settings.folder, {"prometheus": settings.metrics_uid, "loki": settings.logs_uid}, found
     )
@@ -250,8 +251,10 @@ def _panel(placed: Placed, key: str, known: Known, titles: t.Mapping[str, str]) 
             columns[name] = entries.bounds_of(known.bodies_of([column["alert"]], entry, where))
             bodies |= known.bodies_of([column["alert"]], entry, where)
     around = Surroundings(
-        bounds=[*entries.bounds_of({name: bodies[name] for name in entries.alerts_of(panel) if name in bodies}),
-                *entries.own_bounds(panel)],
+        bounds=[
+            *entries.bounds_of({name: bodies[name] for name in entries.alerts_of(panel) if name in bodies}),
+            *entries.own_bounds(panel),
+        ],
         column_bounds=columns,
         runbooks={name: known.runbook(name, body) for name, body in bodies.items()},
         links=[(f"Board: {titles[one]}", text.board_address(uid_of(one))) for one in _linked(placed, key, titles)],
@@ -328,8 +331,9 @@ def dashboard_objects(boards: t.Sequence[t.Mapping[str, t.Any]], settings: Setti
     found = []
     for item in boards:
         content = json.dumps(item["board"], indent=1, ensure_ascii=False)
-        if len(content.encode()) > _MOST_BYTES:
-            raise ConfigError(f"board {item['uid']} has {len(content.encode())} bytes, a ConfigMap holds {_MOST_BYTES}.")
+        size = len(content.encode())
+        if size > _MOST_BYTES:
+            raise ConfigError(f"board {item['uid']} has {size} bytes; a ConfigMap holds {_MOST_BYTES}.")
         found.append(
             {
                 "apiVersion": "v1",

@@ -12,8 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _rules, _rules_files
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _boards_style as style
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _rules, _rules_files
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._boards_schema import Panel, kinds
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import Entry, seconds, substitute_all
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import suggest

@@ -29,7 +29,8 @@ def items(given: t.Any, texts: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
             one = {"board": one}
         if not isinstance(one, dict) or ("file" in one) == ("board" in one) or set(one) - {"file", "board", "folder"}:
             raise ConfigError(
-                f"dashboards_extra[{number}]: must be a path, {{file: path, folder: name}} or {{board: JSON, folder: name}}."
+                f"dashboards_extra[{number}]: must be a path, {{file: path, folder: name}} or "
+                "{board: JSON, folder: name}."
             )
         board = one["board"] if "board" in one else texts[one["file"]]
         found.append({"name": one.get("file", ""), "board": board, "folder": one.get("folder")})

@@ -101,8 +101,9 @@ def _target(query: t.Mapping[str, t.Any], kind: str, loki: bool, number: int) ->
 
 def _defaults(panel: Panel, kind: str, around: Surroundings) -> dict[str, t.Any]:
     bounds = around.bounds
+    by_value = kind in ("stat", "bargauge", "state-timeline")
     made: dict[str, t.Any] = {
-        "color": {"mode": "thresholds" if kind in ("stat", "bargauge", "state-timeline") else "palette-classic-by-name"},
+        "color": {"mode": "thresholds" if by_value else "palette-classic-by-name"},
         "thresholds": {"mode": "absolute", "steps": _steps(panel, bounds)},
         "custom": _custom(panel, kind, bounds),
         "links": _data_links(panel, around) if kind != "table" else [],
@@ -173,11 +174,8 @@ def _options(panel: Panel, kind: str) -> dict[str, t.Any]:
             "displayMode": "basic",
             "valueMode": "color",
             "showUnfilled": True,
-            "namePlacement": "auto",
-            "sizing": "auto",
             "minVizWidth": 8,
             "minVizHeight": 16,
-            "maxVizHeight": 300,
         }
     if kind == "state-timeline":
         return {

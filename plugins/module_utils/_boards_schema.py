@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What panel data and board files may say. docs: roles/dashboards/README.md. This module util is PRIVATE to the collection.
+"""What panel data and board files may say; roles/dashboards/README.md tells it. This module util is PRIVATE.
 
 Panels are written in packs and entries (C(panels)), which are about one product, and in roles/dashboards/files, which
 are about none. Both are the same data.
@@ -51,6 +51,7 @@ GRAFANA_TOKENS = frozenset({"__auto", "__interval", "__range", "__rate_interval"
 
 _TEXT = {"type": "string", "minLength": 1}
 _MEANING = {"type": "string", "enum": sorted(style.MEANINGS)}
+_COLUMN_KEYS = frozenset({"title", "unit", "mapping", "width", "alert", "decimals"})
 _CONDITION = {"type": "string", "enum": list(CONDITIONS)}
 _KINDS = {"x-types": ["string", "array"]}
 _QUERY: dict[str, t.Any] = {
@@ -161,8 +162,8 @@ def _columns(value: t.Any, path: str) -> list[Problem]:
         if not isinstance(column, dict) or not isinstance(column.get("title"), str):
             faults.append(Problem(where, "must be a title, or a mapping with one", f"write {name}: {name.title()}"))
             continue
-        for key in set(column) - {"title", "unit", "mapping", "width", "alert", "decimals"}:
-            faults.append(Problem(f"{where}.{key}", "unknown key", "keys: title, unit, mapping, alert, width, decimals"))
+        for key in set(column) - _COLUMN_KEYS:
+            faults.append(Problem(f"{where}.{key}", "unknown key", suggest(key, _COLUMN_KEYS, "keys")))
         faults += _unit(column.get("unit"), f"{where}.unit")
     return faults
 
@@ -196,9 +197,8 @@ def _problems(panel: t.Any, boards: t.Collection[str], *, own_board: bool) -> li
     known = TOKENS | GRAFANA_TOKENS
     for path, expr in expressions(panel):
         for token in sorted(tokens_in(expr) - known):
-            found.append(
-                Problem(path, f"${token} is not a token", f"{suggest(token, known, 'tokens')} (variables: ${{{token}}})")
-            )
+            remedy = f"{suggest(token, known, 'tokens')} A variable of the board is written ${{{token}}}"
+            found.append(Problem(path, f"${token} is not a token", remedy))
     return found
 
 

@@ -80,9 +80,14 @@ def _places(tokens: list[Token]) -> t.Iterator[tuple[int, str]]:
             yield token.position + 1, CLUSTER_MATCHER + ("" if follows.text == "}" else ",")
         elif token.kind == "name" and token.word in _LABEL_LISTS:
             in_list = follows.text == "("
-        elif token.kind == "name" and token.word not in _WORDS and not _is_function(token, follows):
-            if follows.text != "{":
-                yield token.position + len(token.text), "{" + CLUSTER_MATCHER + "}"
+        elif _is_bare_metric(token, follows):
+            yield token.position + len(token.text), "{" + CLUSTER_MATCHER + "}"
+
+
+def _is_bare_metric(token: Token, follows: Token) -> bool:
+    if token.kind != "name" or token.word in _WORDS or follows.text == "{":
+        return False
+    return not _is_function(token, follows)
 
 
 def _is_function(token: Token, follows: Token) -> bool:

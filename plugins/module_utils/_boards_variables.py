@@ -70,7 +70,6 @@ def _query(name: str, label: str, query: str, everything: str) -> dict[str, t.An
         "label": label,
         "type": "query",
         "datasource": {"type": "prometheus", "uid": "${datasource}"},
-        "definition": query,
         "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "allValue": everything,
