@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copies of the checkout where tools insist on a path .../ansible_collections/dataplatform/monitoring."""
+"""The collection elsewhere than in the checkout: copied where tools insist on a path, packed, installed."""
 
 from __future__ import annotations
 
@@ -60,6 +60,28 @@ def copy_collection(parent: Path) -> Path:
     if not (parent / needed).exists():
         shutil.copytree(Path(sys.prefix) / "collections" / needed, parent / needed)
     return target
+
+
+def build_artifact(folder: Path) -> Path:
+    """Pack the collection as for Galaxy; returns the archive, which lies in `folder`."""
+    _galaxy("build", "--output-path", str(folder))
+    (archive,) = folder.glob("dataplatform-monitoring-*.tar.gz")
+    return archive
+
+
+def install_artifact(archive: Path, folder: Path) -> Path:
+    """Install the archive below `folder`, which is empty; returns where it lies. Nothing that it needs comes along."""
+    # --force: the checkout, which the environment links to, counts as installed already.
+    _galaxy("install", str(archive), "--offline", "--no-deps", "--force", "-p", str(folder))
+    return folder / "ansible_collections" / "dataplatform" / "monitoring"
+
+
+def _galaxy(*words: str) -> None:
+    command = ["ansible-galaxy", "collection", *words]
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
 
 
 def ansible_test_home(venv: Path) -> Path:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gates import collection_copy
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKED = {"CHANGELOG.rst", "COPYING", "LICENSES", "README.md", "changelogs", "docs", "inventories", "meta", "playbooks"}
 PACKED |= {"plugins", "roles", "FILES.json", "MANIFEST.json"}
@@ -31,19 +33,14 @@ def _run(*command: str, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built archive."""
-    folder = tmp_path_factory.mktemp("artifact")
-    _run("ansible-galaxy", "collection", "build", "--output-path", str(folder))
-    (archive,) = folder.glob("dataplatform-monitoring-*.tar.gz")
-    return archive
+    return collection_copy.build_artifact(tmp_path_factory.mktemp("artifact"))
 
 
 @pytest.fixture(scope="module")
 def installed(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty path into which the archive was installed; kubernetes.core comes from the environment."""
     folder = tmp_path_factory.mktemp("installed")
-    # --force: the checkout, which the environment links to, counts as installed already.
-    options = ("--offline", "--no-deps", "--force", "-p", str(folder))
-    _run("ansible-galaxy", "collection", "install", str(artifact), *options)
+    collection_copy.install_artifact(artifact, folder)
     return folder
 
 
