@@ -19,7 +19,11 @@ import zlib
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _alertmanager_yaml, _routing
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiForbidden, ConfigError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import (
+    ApiForbidden,
+    ApiUnreachable,
+    ConfigError,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._inhibition import load as load_inhibition
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 
@@ -171,4 +175,6 @@ def live(kube: Kube | None, apis: t.Sequence[Api], params: t.Mapping[str, t.Any]
             )
         if loaded is not None:
             return loaded, notes
+    if not apis:
+        raise ApiUnreachable("There is no replica of Alertmanager to ask for its configuration.")
     return from_status(apis[0]), notes

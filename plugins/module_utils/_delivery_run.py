@@ -136,6 +136,7 @@ class Run:
         self._each = each_replica
         self._clock, self._sleep = clock, sleep
         self.code = new_code()
+        self.names: list[str] = []
         self._posted: list[Post] = []
         self._first_refused: dict[str, int] = {}
 
@@ -147,6 +148,7 @@ class Run:
         :param alerts: label sets to choose from. :param receivers: empty means all that these alerts reach.
         """
         chosen, unreached = _delivery_plan.choose(self._config, alerts, receivers)
+        self.names = [*(name for _labels, names in chosen for name in names), *unreached]
         before = {api.label: read_replica(api) for api in self._apis}
         self._sweep()
         posts = self._plan(chosen)

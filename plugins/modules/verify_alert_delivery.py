@@ -181,21 +181,11 @@ code:
   sample: K7Q2MX
 """
 
-import datetime
 import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
-    _alertmanager_source,
-    _alertmanager_yaml,
-    _checks,
-    _delivery_ask,
-    _delivery_passive,
-    _delivery_run,
-    _routing_checks,
-)
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks, _delivery_passive
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import (
     CONNECTION_SPEC,
     VERDICT_SPEC,
@@ -203,9 +193,9 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
     kube_auth_spec,
     prometheus_spec,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_verdict import Verdict
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError, MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "send_test_alerts": {"type": "bool", "default": False},
@@ -220,66 +210,6 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def passive(
-    params: dict[str, t.Any],
-    kube: Kube | None,
-    apis: t.Sequence[Api],
-    config: _routing_checks.Configuration,
-    sent: bool,
-) -> list[_checks.Check]:
-    """What is judged without posting. After test alerts the counted failures are left out: the test says more."""
-    readings = [_delivery_run.read_replica(api) for api in apis]
-    where = None if params["url"] else params["namespace"]
-    there = _delivery_ask.installed(kube, where, params["alertmanager"], params["service"])
-    named = params["prometheus"] or {}
-    place = _delivery_passive.Place(
-        params["namespace"] or "monitoring",
-        there.name,
-        params["url"] or "",
-        there.credentials_in,
-        named.get("url") or "",
-    )
-    labels = [api.label for api in apis]
-    servers = prometheis(params, kube)
-    checks = []
-    if not sent:
-        window = _delivery_passive.Window(params["window"], None)
-        if servers:
-            window = window._replace(ways=_delivery_ask.counted(servers[0], labels, params["window"]))
-        seconds = _alertmanager_yaml.as_seconds(params["window"], "window")
-        errors: dict[str, list[str]] = {}
-        for label in labels:
-            for item in _delivery_run.pod_log(kube, label, seconds):
-                errors.setdefault(item.receiver, []).append(item.text)
-        checks += _delivery_passive.failures(config.integrations, readings, window, errors, place)
-    checks.append(_delivery_passive.somebody(readings, place))
-    checks.append(_delivery_passive.configuration(readings, place))
-    checks.append(_delivery_passive.cluster(readings, max(there.replicas, 1 if kube else len(apis)), place))
-    pods = _delivery_ask.pod_addresses(kube, labels)
-    for server in servers:
-        checks.append(
-            _delivery_passive.prometheus_leg(
-                _delivery_ask.discovered(server),
-                pods,
-                _delivery_ask.lost(server, params["window"]),
-                params["window"],
-                server.label,
-                place,
-            )
-        )
-    if not sent and kube is not None:
-        last, code = _delivery_ask.last_drill(kube, params["namespace"])
-        now = datetime.datetime.now(datetime.UTC)
-        checks.append(_delivery_passive.drill(last, code, there.since, now, params["drill_days"]))
-    return checks
-
-
-def prometheis(params: dict[str, t.Any], kube: Kube | None) -> list[Api]:
-    """Every replica of the Prometheus that is named, none when none is."""
-    given = params["prometheus"]
-    return replicas({**given, "query_timeout": params["query_timeout"]}, kube) if given else []
-
-
 def judge(module: AnsibleModule) -> None:
     """Read, post if asked to, judge, and end the module."""
     params = module.params
@@ -287,33 +217,11 @@ def judge(module: AnsibleModule) -> None:
         if not isinstance(item.get("labels"), dict):
             raise ConfigError(f"expectations[{number}] has no labels; write the labels the alert is sent with.")
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
-    place = {**params, "service": params["service"] or "alertmanager-operated"}
-    apis = replicas(place, kube)
-    loaded, notes = _alertmanager_source.live(kube, apis, params)
-    config = _routing_checks.Configuration.of(loaded.config, "fallback", loaded.exact)
-    send = params["send_test_alerts"] and not module.check_mode
+    outcome = Verdict(params, kube).judge(params["send_test_alerts"] and not module.check_mode)
+    notes = list(outcome.notes)
     if params["send_test_alerts"] and module.check_mode:
         notes.append("no test alert was sent, because this is a check run")
-    checks: list[_checks.Check] = []
-    extra = {}
-    if send:
-        alerts = [item["labels"] for item in params["expectations"]]
-        if not alerts:
-            raise ConfigError("send_test_alerts needs expectations: labels to make the test alerts of.")
-        run = _delivery_run.Run(
-            apis,
-            config,
-            kube,
-            _delivery_run.shown_by(params["sinks"], params["query_timeout"], kube),
-            params["each_replica"],
-        )
-        try:
-            checks = run.watch(alerts, params["receivers"], params["timeout"])
-        finally:
-            notes += run.resolve()
-        extra["code"] = run.code
-    checks += passive(params, kube, apis, config, send)
-    _checks.finish(module, checks, notes, **extra)
+    _checks.finish(module, outcome.checks, notes, **({"code": outcome.code} if outcome.code else {}))
 
 
 def main() -> None:

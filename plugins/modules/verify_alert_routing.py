@@ -158,9 +158,7 @@ origin:
 """
 
 import datetime
-import time
 import typing as t
-import uuid
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -170,7 +168,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _alertmanager_yaml,
     _checks,
     _routing_checks,
-    _routing_oracle,
+    _routing_live,
+    _unreached,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import (
@@ -181,16 +180,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import (
+    ApiError,
     ConfigError,
     MonitoringError,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._matchers import UnsupportedPattern
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
-
-POLL_SECONDS = 2.0
-# So long a refusal may still be about what was written before.
-REFUSAL_SECONDS = 15.0
 
 
 def given_config(params: dict[str, t.Any]) -> _alertmanager_source.Loaded | None:
@@ -203,81 +197,7 @@ def given_config(params: dict[str, t.Any]) -> _alertmanager_source.Loaded | None
         return _alertmanager_source.Loaded(_alertmanager_yaml.load(text), params["config_file"], True)
     if params["config"] is None:
         return None
-    return _alertmanager_source.Loaded(mapping(params["config"]), "config", True)
-
-
-def mapping(config: t.Any) -> dict[str, t.Any]:
-    """A configuration that is given as a mapping or as its text."""
-    return config if isinstance(config, dict) else _alertmanager_yaml.load(str(config))
-
-
-def own_replicas(kube: Kube | None, apis: list[Api], params: dict[str, t.Any]) -> list[Api]:
-    """Without the Pods of another Alertmanager in the namespace: the operator's Service has those of all."""
-    if kube is None or params["url"] or params["service"]:
-        return apis
-    name = _alertmanager_source.find_alertmanager(kube, params["namespace"], params["alertmanager"])
-    return [api for api in apis if f"/alertmanager-{name}-" in api.label] or apis
-
-
-def prove(
-    kube: Kube, apis: t.Sequence[Api], params: dict[str, t.Any], wanted: dict[str, t.Any]
-) -> tuple[_alertmanager_source.Loaded, list[str], list[_checks.Check]]:
-    """Wait until the wanted configuration is generated and loaded everywhere, nothing can change, or time is up.
-
-    The operator acts within seconds, the volume of a Pod follows within two minutes.
-    """
-    start = time.monotonic()
-    while True:
-        loaded, notes = _alertmanager_source.live(kube, apis, params)
-        name = _alertmanager_source.find_alertmanager(kube, params["namespace"], params["alertmanager"])
-        condition, replicas_wanted = _alertmanager_source.reconciled(kube, params["namespace"], name)
-        checks = [
-            _alertmanager_loaded.generated_check(wanted, loaded, condition),
-            _alertmanager_loaded.replica_check(loaded, apis),
-        ]
-        cluster = _alertmanager_loaded.cluster_check(apis, replicas_wanted)
-        checks += [cluster] if cluster else []
-        waited = time.monotonic() - start
-        refused = _alertmanager_loaded.rejected(condition) and waited > REFUSAL_SECONDS
-        if not _checks.must_fail(checks) or refused or waited + POLL_SECONDS > params["timeout"]:
-            return loaded, [*notes, f"Looked for {waited:.0f} s whether it is loaded."], checks
-        time.sleep(POLL_SECONDS)
-
-
-def oracle_check(
-    expectations: t.Sequence[dict[str, t.Any]], config: _routing_checks.Configuration, api: Api
-) -> tuple[_checks.Check, list[str]]:
-    """Whether the running server routes as its configuration says, and notes about what was not asked."""
-    run, notes, causes = uuid.uuid4().hex, [], []
-    asked = 0
-    active = _routing_oracle.active_groups(api)
-    for number, item in enumerate(expectations):
-        labels, routes = _routing_checks.routes_of(item, config)
-        if any(route.group_wait < _routing_oracle.SHORTEST_WAIT for route in routes):
-            notes.append(f"{_routing_checks.name_of(item)}: the server was not asked, its route waits too shortly")
-            continue
-        if any((route.receiver, route.group_labels(labels)) in active for route in routes):
-            notes.append(f"{_routing_checks.name_of(item)}: the server was not asked, alerts of its group are active")
-            continue
-        asked += 1
-        answer = _routing_oracle.ask(api, labels, f"{run}-{number}")
-        ours = [route.receiver for route in routes]
-        if answer != ours:
-            causes.append(
-                cause(
-                    "server_routes_otherwise",
-                    f"{_routing_checks.name_of(item)}: {api.label} sends it to {', '.join(answer)}, its configuration "
-                    f"says {', '.join(ours)}.",
-                    "see whether it has loaded its configuration: the check named replicas",
-                )
-            )
-    expected = f"{asked} of {asked} synthetic alerts routed as configured"
-    observed = f"{asked - len(causes)} of {asked}"
-    if causes:
-        return _checks.failed("oracle", expected, observed, causes), notes
-    if not asked:
-        return _checks.not_applicable("oracle", expected, "no expectation can be asked without notifying"), notes
-    return _checks.ok("oracle", expected, observed), notes
+    return _alertmanager_source.Loaded(_routing_live.mapping(params["config"]), "config", True)
 
 
 def judge(module: AnsibleModule) -> None:
@@ -292,13 +212,14 @@ def judge(module: AnsibleModule) -> None:
     proofs: list[_checks.Check] = []
     loaded = given_config(params)
     if loaded is None:
-        kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
-        place = {**params, "service": params["service"] or "alertmanager-operated"}
-        apis = own_replicas(kube, replicas(place, kube), params)
-        if params["wanted"] is not None and kube is not None:
-            loaded, notes, proofs = prove(kube, apis, params, mapping(params["wanted"]))
-        else:
-            loaded, notes = _alertmanager_source.live(kube, apis, params)
+        try:
+            apis, loaded, notes, proofs = _routing_live.running(params)
+        except ApiError as exc:
+            names = [_routing_checks.name_of(item) for item in params["expectations"]]
+            names += [*(["tree"] if params["lint"] else []), "replicas"]
+            trouble = _unreached.why(exc, "Alertmanager")
+            _checks.finish(module, _unreached.unjudged(names, "Alertmanager tells its configuration", trouble))
+            return
     try:
         config = _routing_checks.Configuration.of(loaded.config, params["matcher_mode"], loaded.exact)
     except UnsupportedPattern as exc:
@@ -324,16 +245,15 @@ def judge(module: AnsibleModule) -> None:
         expected = "every route reachable, every alert told to somebody"
         tree = _checks.failed("tree", expected, f"{len(causes)} faults", causes) if causes else None
         checks.append(tree or _checks.ok("tree", expected, "so it is"))
-    if apis:
-        if not proofs:
-            proofs = [_alertmanager_loaded.replica_check(loaded, apis)]
-            cluster = _alertmanager_loaded.cluster_check(apis)
-            proofs += [cluster] if cluster else []
-        checks += proofs
-        if params["oracle"] and not module.check_mode:
-            check, not_asked = oracle_check(params["expectations"], config, apis[0])
-            checks.append(check)
-            notes = [*notes, *not_asked]
+    if apis and not proofs:
+        proofs = [_alertmanager_loaded.replica_check(loaded, apis)]
+        cluster = _alertmanager_loaded.cluster_check(apis)
+        proofs += [cluster] if cluster else []
+    checks += proofs
+    if apis and params["oracle"] and not module.check_mode:
+        check, not_asked = _routing_live.oracle_check(params["expectations"], config, apis[0])
+        checks.append(check)
+        notes = [*notes, *not_asked]
     _checks.finish(module, checks, [*notes, *advice], origin=loaded.origin)
 
 
