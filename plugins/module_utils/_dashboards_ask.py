@@ -172,7 +172,8 @@ class Asker:
             return Found(error=f"no {kind.capitalize()} was named to ask")
         prefix = "/loki" if kind == "loki" else ""
         path, params = f"{prefix}/api/v1/labels", [("start", _moment(kind, ask.start)), ("end", _moment(kind, ask.end))]
-        match = [("query" if kind == "loki" else "match[]", ask.match)] if ask.match else []
+        name = "query" if kind == "loki" and ask.how != "series" else "match[]"
+        match = [(name, ask.match)] if ask.match else []
         if ask.how == "values":
             path, params = f"{prefix}/api/v1/label/{ask.label}/values", [*params, *match]
         elif ask.how == "metrics":

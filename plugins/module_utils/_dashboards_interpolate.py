@@ -111,9 +111,10 @@ def _json(known: Value, _rest: str) -> str:
 
 
 def _lucene(known: Value, _rest: str) -> str:
+    escaped = [_LUCENE.sub(r"\\\1", one) for one in known.all]
     if isinstance(known.value, str):
-        return _LUCENE.sub(r"\\\1", known.value)
-    return "(" + " OR ".join(f'"{_LUCENE.sub(chr(92) * 2 + "1", one)}"' for one in known.value) + ")"
+        return escaped[0]
+    return "(" + " OR ".join(f'"{one}"' for one in escaped) + ")" if escaped else "__empty__"
 
 
 def _distributed(known: Value, _rest: str) -> str:
