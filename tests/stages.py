@@ -47,7 +47,11 @@ STAGES = (
     # Covered by `lint` when everything runs.
     Stage("changed", "ansible-lint of what changed", ("tests/gates/test_changed.py",), in_all=False),
     Stage("lint", "ansible-lint, profile production", ("tests/gates/test_ansible_lint.py",)),
-    Stage("sanity", "ansible-test, the artifact", ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py")),
+    Stage(
+        "sanity",
+        "ansible-test, the artifact",
+        ("tests/gates/test_sanity.py", "tests/gates/test_artifact.py", "tests/gates/test_galaxy_importer.py"),
+    ),
     Stage("versions", "the other versions of ansible-core", ("tests/gates/test_versions.py",)),
     # First of those that need the lab: it begins and ends without one.
     Stage(
