@@ -147,13 +147,22 @@ def _availability(entry: Entry, probing: bool) -> Slo:
         **_common(entry, "availability"),
         kind=kind,
         objective=wanted["objective"],
-        # nobody there is a failure, not a gap
-        down=f"1 - clamp_max({works} or vector(0), 1)",
+        down=_down(works),
         errors=errors,
         total=total,
         sources=(up, *counted),
         hints=(errors,) if errors else (),
     )
+
+
+def _down(works: str) -> str:
+    """1 minus what works. That nobody is there any more is a failure and not a gap.
+
+    Not at once: a target whose labels change is away until its next scrape. Nor while Prometheus itself has not scraped
+    anything for long: then nothing is recorded.
+    """
+    lately = f"max(last_over_time(({works})[2m:30s]))"
+    return f"1 - clamp_max({works} or {lately} or vector(0) and on () count(up offset 2m), 1)"
 
 
 def _latency(entry: Entry) -> Slo:

@@ -19,7 +19,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import parse_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_model import Group
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_reach import Reading
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_series import Series
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_series import Series, text_of
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_model import WINDOW, Expectation, Look
 
 # Expressions that are asked at once: an address has an end.
@@ -108,8 +108,19 @@ class Collector:
                 look.dead.add(expr)
                 look.why[expr] = "; ".join(dict.fromkeys(one.text() for one in obstacles))
             elif expr in look.empty:
-                remarks = reading.remarks(expr, series)
+                remarks = [*_buckets(api, expr, reading), *reading.remarks(expr, series)]
                 look.why[expr] = remarks[0] if remarks else f"{expr} has no series now"
+
+
+def _buckets(api: Api, expr: str, reading: Reading) -> list[str]:
+    """For a histogram without the bucket that is asked for: those that it has."""
+    for selector in reading.selectors([expr]):
+        kept = tuple(one for one in selector.matchers if one.name != "le")
+        if len(kept) < len(selector.matchers):
+            found = api.get_json("/api/v1/label/le/values", [("match[]", text_of(kept))])["data"] or []
+            there = sorted((one for one in found if one != "+Inf"), key=float)
+            return [f"{selector.metric} has no such bucket; it has {', '.join(there)}"] if there else []
+    return []
 
 
 def retention(text: str) -> float | None:

@@ -74,25 +74,37 @@ CASES = {
         {UP: "1x120", 'odd{job="x"}': "1x30 0x29 1x60"},
         {"60m": {RATIO5: 0, WINDOW: 0.2541}, "120m": {RATIO5: 0.5, WINDOW: 0.376}},
     ),
-    # the target vanishes for six hours of a day
+    # the target vanishes for six hours of a day; the first two minutes are taken for a replacement
     "a service that was gone": Case(
         {"objective": 99, "window": "1d"},
-        {UP: "1x599 stale _x359 1x480"},
+        {UP: "1x599 stale _x359 1x480", 'up{job="other"}': "1x1440"},
         {
             "599m": {WINDOW: 0, COVERAGE: 0.4167, PAGE: 0},
             "670m": {RATIO1H: 1, PAGE: 1},
-            "1439m": {WINDOW: 0.25, COVERAGE: 1, LEFT: -24},
+            "1439m": {WINDOW: 0.2486, COVERAGE: 1, LEFT: -23.8611},
         },
     ),
     "a service that was gone, counted by requests": Case(
         {**REQUESTS, "objective": 99, "window": "1d"},
-        {UP: "1x599 stale _x359 1x480", GOOD: "0+600x599 stale _x359 0+600x480"},
-        {"670m": {RATIO1H: 1, PAGE: 1}, "1439m": {WINDOW: 0.25, COVERAGE: 1, LEFT: -24}},
+        {UP: "1x599 stale _x359 1x480", 'up{job="other"}': "1x1440", GOOD: "0+600x599 stale _x359 0+600x480"},
+        {"670m": {RATIO1H: 1, PAGE: 1}, "1439m": {WINDOW: 0.2486, COVERAGE: 1, LEFT: -23.8611}},
     ),
-    "nobody measures": Case(
+    "nobody is there, and never was": Case(
         {"objective": 99.9},
-        {UP: "_x20"},
+        {'up{job="other"}': "1x20"},
         {"10m": {WINDOW: 1, RATIO5: 1}},
+    ),
+    # Prometheus starts after a quarter of an hour: not recorded is not failed, and not well either
+    "Prometheus was away": Case(
+        {"objective": 99.9},
+        {UP: "1x10 _x15 1x10", 'up{job="other"}': "1x10 _x15 1x10"},
+        {"35m": {WINDOW: 0, RATIO1H: 0, PAGE: 0}},
+    ),
+    # a new Pod, a new label: nobody for a minute
+    "a target that is replaced": Case(
+        {"objective": 99.9},
+        {UP: "1x10 stale", UP.replace('"a"', '"b"'): "_x11 1x10", 'up{job="other"}': "1x30"},
+        {"15m": {WINDOW: 0, RATIO5: 0}},
     ),
     # a busy hour with 10 % and a quiet one with none: of 66 000 requests 6 000 failed
     "a busy hour weighs more": Case(
