@@ -62,8 +62,7 @@ def view(document: t.Mapping[str, t.Any], boards: t.Sequence[t.Mapping[str, t.An
     """
     verdicts = document["verdicts"]
     checks = _report.all_checks(verdicts)
-    names = _ids(verdicts)
-    findings = _findings(checks, names)
+    findings = _findings(checks)
     shown = boards if boards is not None else document.get("boards") or []
     page: View = {
         "cluster": document["cluster"],
@@ -74,7 +73,7 @@ def view(document: t.Mapping[str, t.Any], boards: t.Sequence[t.Mapping[str, t.An
         "edge": _edge(document["summary"]),
         "criteria": _criteria_rows(document.get("criteria")),
         "comparison": _comparison(document.get("comparison"), document["time"]),
-        "verdicts": _verdicts(verdicts, names),
+        "verdicts": _verdicts(verdicts),
         "accepted": _accepted(checks),
         "slos": _report_times.slos(document.get("slos")),
         "timeline": _report_times.timelines(document.get("timeline")),
@@ -83,15 +82,6 @@ def view(document: t.Mapping[str, t.Any], boards: t.Sequence[t.Mapping[str, t.An
     }
     page["nav"] = _nav(page)
     return cleaned(page)
-
-
-def _ids(verdicts: t.Sequence[_report.Verdict]) -> dict[str, str]:
-    """An anchor for each check, by its whole name; made of numbers, for names may hold anything."""
-    return {
-        f"{verdict['name']}/{check['name']}": f"c{index}-{number}"
-        for index, verdict in enumerate(verdicts)
-        for number, check in enumerate(verdict["checks"])
-    }
 
 
 def _time(stamp: str) -> str:
@@ -142,7 +132,7 @@ def _causes(causes: t.Sequence[_checks.Cause]) -> list[View]:
     ]
 
 
-def _findings(checks: t.Sequence[_checks.Check], ids: t.Mapping[str, str]) -> View:
+def _findings(checks: t.Sequence[_checks.Check]) -> View:
     """What is wrong, in order of severity."""
     found = _report.findings(checks)
     rows = []
@@ -156,7 +146,6 @@ def _findings(checks: t.Sequence[_checks.Check], ids: t.Mapping[str, str]) -> Vi
                 "word": _WORDS[finding["status"]],
                 "verdict": verdict,
                 "name": flat(name, 200),
-                "anchor": ids.get(finding["names"][0], ""),
                 "others": listed([flat(other, 120) for other in others], 12) if others else "",
                 "expected": first["expected"],
                 "observed": first["observed"],
@@ -237,7 +226,7 @@ def _accepted(checks: t.Sequence[_checks.Check]) -> list[View]:
     ]
 
 
-def _verdicts(verdicts: t.Sequence[_report.Verdict], ids: t.Mapping[str, str]) -> list[View]:
+def _verdicts(verdicts: t.Sequence[_report.Verdict]) -> list[View]:
     room = MOST_ROWS
     views = []
     for verdict in verdicts:
@@ -266,7 +255,7 @@ def _verdicts(verdicts: t.Sequence[_report.Verdict], ids: t.Mapping[str, str]) -
                 ],
                 "cells": [check["status"] for check in checks] if len(checks) <= MOST_CELLS else [],
                 "edge": _edge(counts),
-                "rows": [_row(check, ids[f"{verdict['name']}/{check['name']}"]) for check in kept],
+                "rows": [_row(check) for check in kept],
                 "left": len(checks) - len(kept),
                 "notes": [
                     {"where": where, "text": note} for where, note in _report.notes(verdict) if where == verdict["name"]
@@ -276,9 +265,8 @@ def _verdicts(verdicts: t.Sequence[_report.Verdict], ids: t.Mapping[str, str]) -
     return views
 
 
-def _row(check: _checks.Check, anchor: str) -> View:
+def _row(check: _checks.Check) -> View:
     return {
-        "id": anchor,
         "status": check["status"],
         "word": _WORDS[check["status"]],
         "name": flat(check["name"], 300),

@@ -81,7 +81,7 @@ def _tile(panel: t.Mapping[str, t.Any], drawn: bool) -> View:
     return {
         **_report_sketch.sketch(panel, drawn),
         "title": flat(panel.get("title") or f"panel {panel.get('id')}", 120),
-        "status": status,
+        "status": status if status in _WORDS else "other",
         "tone": _TONES.get(status, _checks.UNKNOWN),
         "word": _WORDS.get(status, flat(status, 40)),
         "reason": flat(panel.get("reason") or "", 400) if status != "data" else "",
