@@ -58,7 +58,8 @@ def judge_others(expectations: t.Sequence[Expectation], context: Context) -> Jud
             item = _object_of(group, by_file)
             look = look_at(item) if item is not None else f"promtool check rules {group.file}"
             healthy(group, replica, look, findings, changed_at(item) if item is not None else None)
-    _left_over(others, findings)
+    loaded = [_object_of(group, by_file) for replica in snapshot.replicas for group in replica.groups]
+    _left_over(others, {_key(item) for item in loaded if item is not None}, findings)
     _not_loaded(others, context, findings)
     _twice(expectations, context, by_file, expected_objects, findings)
     expected = f"{total} rules of {groups_seen} other groups evaluated and healthy"
@@ -119,9 +120,10 @@ def _off(item: Object | None, rules: t.Sequence[str]) -> str:
     return f" To leave them out: prometheus_operator_disabled_default_alerts: [{', '.join(dict.fromkeys(rules))}]"
 
 
-def _left_over(others: t.Sequence[Object], findings: Findings) -> None:
+def _left_over(others: t.Sequence[Object], loaded: set[tuple[str, str]], findings: Findings) -> None:
+    """Objects of ours that nobody asks for any more. One that this Prometheus does not run may be another one's."""
     for item in others:
-        if is_ours(item):
+        if is_ours(item) and _key(item) in loaded:
             namespace, name = _key(item)
             told = f"PrometheusRule {namespace}/{name} is ours, and no entry of the catalogue asks for it."
             fix = f"Remove it: kubectl -n {namespace} delete prometheusrule {name}"

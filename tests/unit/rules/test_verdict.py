@@ -296,6 +296,12 @@ def test_ours_that_nobody_asks_for() -> None:
     assert found.check["cause"]["fix"].endswith(": kubectl -n monitoring delete prometheusrule alerts-old")
 
 
+def test_ours_of_another_prometheus_is_not_left_over() -> None:
+    """Beside an installation of ours, a Prometheus of somebody else runs none of its rules."""
+    found = others(make.snapshot(make.replica(), objects=[item("alerts-old")]))
+    assert "rule_set_left_over" not in codes(found)
+
+
 def test_somebody_elses_object_that_is_not_selected_is_a_note_and_a_rejected_one_is_not() -> None:
     away = item("theirs", labels={})
     strict = [make.prometheus(ruleSelector={"matchLabels": {"release": "kps"}})]
