@@ -87,7 +87,9 @@ def blame_variables(
         dead = [one for one in panels if _is_for(one, board, variable.name)]
         why = _why(resolved, reasons, sources, asker)
         if resolved.fault == "empty" and not dead and not (why.metric and not variable.hidden):
-            notes.append(f"The variable {variable.name} has no values: {why.text}")
+            # a hidden variable without values is how boards for many clusters are made
+            if not variable.hidden or why.metric:
+                notes.append(f"The variable {variable.name} has no values: {why.text}")
             continue
         blamed.add(variable.name)
         titles = [one.panel.title for one in dead]
@@ -153,7 +155,12 @@ def _why(resolved: Resolved, reasons: Reasons, sources: Sources, asker: Asker) -
     if answer.presence is Presence.THERE:
         return Why(f"{nothing}, no {selector.metric or 'series'} has the label {ask.label}", look)
     wrong = " and ".join(str(one) for one in answer.matchers)
-    return Why(f"{nothing}, no {selector.metric or 'series'} has {wrong}{near}" if wrong else nothing, look)
+    if not wrong:
+        return Why(nothing, look)
+    params = [("match[]", selector.metric)] if selector.metric else []
+    hand = asker.apis[kind].by_hand(f"/api/v1/label/{answer.matchers[0].name}/values", params)
+    text = f"{nothing}, no {selector.metric or 'series'} has {wrong}{near}"
+    return Why(text, f"See which values there are: {hand}")
 
 
 def error_of_query(

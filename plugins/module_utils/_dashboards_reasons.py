@@ -181,6 +181,10 @@ class Reasons:
             return Reason("panel_metric_missing", text, fix, wait)
         near = f"; nearest: {', '.join(answer.near)}" if answer.near else ""
         text = f"there is no metric {name}{near}"
+        if selector.metric and ":" in name and not any(":" in one for one in answer.near):
+            text = f"there is no metric {name}, which is named as recording rules are, and no rule makes it"
+            rules = self._api.by_hand("/api/v1/rules", [("type", "record")])
+            return Reason("panel_metric_missing", text, f"Have the rule loaded that makes it; these are: {rules}")
         if selector.metric and answer.near and alike(name, answer.near[0]):
             better = renamed(target.expr, name, answer.near[0])
             if better != target.expr:
@@ -282,8 +286,11 @@ def _is_vector(node: Node) -> bool:
 
 def alike(name: str, other: str) -> bool:
     """Whether one metric's name is likely meant by the other: to resemble it is not enough to put it in its place."""
-    share = difflib.SequenceMatcher(None, name, other).ratio()
-    return share >= 0.9 or (share >= 0.75 and name.split("_")[0] == other.split("_")[0])
+    if difflib.SequenceMatcher(None, name, other).ratio() >= 0.92:
+        return True
+    words, others = name.split("_"), other.split("_")
+    # the same but for a word at the end: _total, _seconds
+    return abs(len(words) - len(others)) == 1 and words[: len(others)] == others[: len(words)]
 
 
 def renamed(text: str, name: str, other: str) -> str:
