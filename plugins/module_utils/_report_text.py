@@ -35,8 +35,9 @@ def clean(text: t.Any, most: int = 4000) -> str:
 
 
 def flat(text: t.Any, most: int = 4000) -> str:
-    """The same in one line."""
-    return " ".join(clean(text, most).split())
+    """The same in one line; what is cut off a short one is not counted."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def cleaned(data: t.Any) -> t.Any:

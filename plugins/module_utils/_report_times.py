@@ -132,14 +132,15 @@ def _timeline(title: str, stages: t.Any) -> View | None:
     rows = []
     for stage, receiver, begin, seconds, share in placed:
         part = number(share)
+        # What took no time to speak of still has its place.
+        width = max(seconds / whole * 100, 0.35)
         rows.append(
             {
                 "stage": stage,
                 "receiver": receiver,
                 "gloss": _GLOSSES.get(stage, ""),
-                "x": round(begin / whole * 100, 2),
-                # What took no time to speak of still has its place.
-                "width": round(max(seconds / whole * 100, 0.35), 2),
+                "x": round(min(begin / whole * 100, 100 - width), 2),
+                "width": round(width, 2),
                 "seconds": f"{seconds:.1f} s",
                 "share": f"{(seconds / whole if part is None else part) * 100:.0f} %",
             }

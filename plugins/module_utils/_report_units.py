@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._report_text import duration, number
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._report_text import duration, flat, number
 
 _IEC = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SI = ("", "k", "M", "G", "T", "P")
@@ -85,10 +85,10 @@ def value(raw: object, unit: str = "") -> str:
         return _scaled(found, "", 1000, _SI) if abs(found) >= 1e5 else plain(found, 5)
     for lead in ("suffix:", "currency:", "si:", "prefix:", "count:"):
         if unit.startswith(lead):
-            name = unit.removeprefix(lead)
+            name = flat(unit.removeprefix(lead), 16)
             number_text = _scaled(found, "", 1000, _SI)
             return f"{name}{number_text}" if lead == "prefix:" else f"{number_text} {name}"
-    return f"{_scaled(found, '', 1000, _SI)} {unit}"
+    return f"{_scaled(found, '', 1000, _SI)} {flat(unit, 16)}"
 
 
 def _time(seconds: float) -> str:

@@ -49,7 +49,17 @@ def install() -> Path:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (
         ["apt-get", "update", "--quiet"],
-        ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"],
+        # The lab may be installing what it needs at the same time.
+        [
+            "apt-get",
+            "install",
+            "--yes",
+            "--quiet",
+            "--no-install-recommends",
+            "-o",
+            "DPkg::Lock::Timeout=600",
+            "chromium",
+        ],
     ):
         done = subprocess.run(command, env=quiet, capture_output=True, text=True, timeout=900, check=False)
         if done.returncode != 0:

@@ -187,7 +187,7 @@ def test_stages_follow_each_other_and_receivers_stand_side_by_side():
     assert rows["evaluation", ""]["x"] == pytest.approx(rows["scrape", ""]["width"], abs=0.02)
     assert rows["group_wait", "pagerduty"]["x"] == rows["group_wait", "email"]["x"]
     assert rows["send", "email"]["x"] > rows["group_wait", "email"]["x"]
-    assert all(row["x"] >= 0 and row["x"] + row["width"] <= 100.4 for row in page["rows"] + end["rows"])
+    assert all(row["x"] >= 0 and row["x"] + row["width"] <= 100.02 for row in page["rows"] + end["rows"])
     assert (page["total"], page["longest"]) == ("3 m 10 s", "“for”")
     assert rows["for", ""]["share"] == "63 %"
 
