@@ -9,6 +9,7 @@ https://developer.pagerduty.com/docs/send-alert-event and .../events-api-v2-over
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -153,7 +154,9 @@ def read_event(event: dict[str, Any]) -> dict[str, Any]:
         "component": payload.get("component"),
         "group": payload.get("group"),
         "details": payload.get("custom_details"),
+        "client": event.get("client"),
         "link": event.get("client_url"),
+        "links": event.get("links"),
         "incident": event.get("dedup_key"),
     }
     return {key: value for key, value in shown.items() if value}
@@ -168,12 +171,20 @@ def heartbeat(store: Store, path: str) -> Handle:
         status = int(failure) if failure else 200 if given == path and request.method == "POST" else 404
         if status != 200:
             reasons = {403: "forbidden", 404: "no such heartbeat", 429: "too many beats"}
-            store.reject(status, reasons.get(status, "internal error"))
-            return Answer(status, reasons.get(status, "internal error"))
+            reason = reasons.get(status, "internal error")
+            # Whose beat it was: another address than this one's, or another method. The address itself is a secret.
+            beside = f": {request.method} {fingerprint(given)}, here is {fingerprint(path)}" if status == 404 else ""
+            store.reject(status, reason + beside)
+            return Answer(status, reason)
         store.accept(read_beat(request.body))
         return Answer(200, "OK")
 
     return handle
+
+
+def fingerprint(path: str) -> str:
+    """By which two addresses can be compared, and none be found out."""
+    return hashlib.sha256(path.encode()).hexdigest()[:8]
 
 
 def read_beat(body: bytes) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+from pathlib import Path
 
 import pytest
 
-from lab.sinks import mail, receivers, webhooks
+from lab.sinks import mail, receivers, show, webhooks
 from lab.sinks.store import KEPT, Store
 from lab.sinks.web import Request, control
 
@@ -106,7 +107,11 @@ class TestHeartbeat:
     def test_any_post_to_its_address_is_a_beat(self, store):
         handle = webhooks.heartbeat(store, "/ping/1")
         assert post(handle, "/ping/1", b"x").status == 200
-        assert post(handle, "/ping/2", b"x").status == 404
+        answer = post(handle, "/ping/2", b"x")
+        assert (answer.status, answer.body) == (404, "no such heartbeat")
+        [refused] = store.show()["refused"]
+        given, here = webhooks.fingerprint("/ping/2"), webhooks.fingerprint("/ping/1")
+        assert refused["reason"] == f"no such heartbeat: POST {given}, here is {here}" and given != here
         alert = {"status": "firing", "labels": {"alertname": "Watchdog"}, "annotations": {}}
         post(handle, "/ping/1", {"status": "firing", "alerts": [alert]})
         assert store.show()["messages"][1]["alerts"] == [alert]
@@ -153,6 +158,37 @@ class TestModes:
         assert store.show()["messages"] == []
 
 
+class TestWhatAPersonReads:
+    """`python -m lab.sinks`."""
+
+    SHOWN = json.loads((Path(__file__).parents[1] / "delivery" / "messages.json").read_text())
+
+    def page(self, sink, contains="", last=3):
+        shown = {"sink": sink, "mode": "ok", "accepted": 9, "rejected": 1, "messages": self.SHOWN[sink]}
+        return show.page(sink, shown, contains, last)
+
+    def test_a_mail(self):
+        text = self.page("smtp", "ServiceDown", 1)
+        assert text.startswith("=== smtp: 9 accepted, 1 refused, mode ok\n")
+        assert "Subject: [RESOLVED] ServiceDown of trino, critical, cluster lab\n\nRESOLVED trino is down\n" in text
+        assert "TrinoQueueLong" not in text and "\r" not in text
+
+    def test_an_incident(self):
+        first, second = self.page("pagerduty").split("\n\n--- ")[1:]
+        assert (
+            "triggered, " in first and "[FIRING] ServiceDown of trino, critical, cluster lab\ntrino is down\n" in first
+        )
+        assert "resolved, " in second and "[RESOLVED] ServiceDown of trino" in second
+
+    def test_a_message_in_a_channel(self):
+        text = self.page("slack", last=1)
+        assert ":white_check_mark: *Trino has a long queue*" in text
+        assert "[Runbook: https://" in text and "|Runbook>" not in text
+
+    def test_nothing(self):
+        assert "(no such message)" in self.page("slack", "Superset")
+
+
 def test_a_mail_as_its_reader_sees_it():
     page = "<html><head><style>p {}</style></head><body><p>Trino &amp; friends</p>\n<b>down</b></body></html>"
     text = f"From: a@b.c\r\nSubject: =?utf-8?q?h=C3=A9?=\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{page}"
@@ -168,6 +204,21 @@ class TestCredentials:
         assert sent["heartbeat_url"].endswith(made["heartbeat_path"])
         assert sent["smtp_auth_password"] == made["smtp_password"]
         assert len(sent["pagerduty_routing_key"]) == 32
+
+    def test_new_sinks_take_what_is_sent_already(self, monkeypatch):
+        """Else the heartbeat is refused until Alertmanager's volume has followed, two minutes perhaps."""
+        made = receivers.generate()
+        cluster = {receivers.SENT: receivers.sender(made)}
+        monkeypatch.setattr(receivers, "read", cluster.get)
+        monkeypatch.setattr(receivers, "apply", lambda objects, doing: written.extend(objects))
+        written = []
+        assert receivers.ensure() == ["lab-sinks/sinks"]
+        assert written[-1]["stringData"] == made
+
+    def test_what_is_sent_to_somebody_else_is_not_taken(self):
+        real = {"slack_api_url": "https://hooks.slack.com/services/T/B/x", "pagerduty_routing_key": "r" * 32}
+        assert receivers.sent_already({**real, "smtp_auth_password": "s"}) == {}
+        assert receivers.sent_already({}) == {}
 
     @pytest.mark.parametrize(
         "there", [{}, {receivers.SENT: {}}, {receivers.SENT: {"team": "key of somebody else"}}], ids=str
