@@ -18,6 +18,10 @@ CAUSES: dict[str, Cause] = {
         "There is no dashboard where they should be",
         "Nothing carries the label that Grafana's sidecar looks for, or the folder is empty.",
     ),
+    "dashboard_gone": _dashboards(
+        "A dashboard that should be there is not",
+        "It was deleted, or lost the label that it is found by. The others are judged all the same.",
+    ),
     "dashboards_not_finished": _dashboards(
         "The time was over before every panel was asked",
         "The server answers slowly, or the deadline is short for so many queries.",

@@ -71,6 +71,8 @@ SPEC: dict[str, dict[str, t.Any]] = {
         },
     },
     "may_be_empty": {"type": "list", "elements": "dict", "default": []},
+    "wanted": {"type": "list", "elements": "str", "default": []},
+    "rerun": {"type": "str", "default": "ansible-playbook dataplatform.monitoring.day3"},
     "sketches": {"type": "bool", "default": False},
 }
 
@@ -124,7 +126,8 @@ class Verdict:
             check = _checks.unknown(NAME, "every panel has data", "no answer", [unreached(exc)])
             return Outcome([check], self._notes, [], 0, 0.0)
         checks = [_checks.failed(one.name, "a dashboard that can be judged", "none", [one.cause]) for one in broken]
-        if not boards and not broken:
+        checks += missing(self._params["wanted"], {board.uid for board in boards}, self._params["rerun"])
+        if not boards and not checks:
             return Outcome([self._nothing()], self._notes, [], 0, 0.0)
         headers = {"loki": {TENANT_HEADER: self._params["loki_tenant"]}} if self._params["loki_tenant"] else {}
         asker = Asker(apis, self._deadline, self._query_timeout, headers, self._params["sketches"])
@@ -286,6 +289,21 @@ def _recorded(api: Api, timeout: float) -> dict[str, Recorded]:
         for rule in group.get("rules") or []
         if rule.get("type") == "recording"
     }
+
+
+def missing(wanted: t.Sequence[str], found: t.Container[str], rerun: str) -> list[_checks.Check]:
+    """One red check for each wanted uid that no dashboard has.
+
+    :param rerun: the command that writes the dashboards again.
+    """
+    told, fix = (
+        "No dashboard has the uid {}: it was deleted, lost its label, or was never made.",
+        f"Make it again: {rerun}",
+    )
+    gone = [uid for uid in wanted if uid not in found]
+    return [
+        _checks.failed(uid, "a dashboard", "none", [cause("dashboard_gone", told.format(uid), fix)]) for uid in gone
+    ]
 
 
 def unreached(exc: ApiError) -> dict[str, str]:

@@ -25,8 +25,9 @@ description:
     it. Its metric must exist all the same, because nobody would see it die, unless that too is said to be optional.
   - Library panels without their model, panels of other datasources and dashboards in schema v2 cannot be judged, and
     are told.
-  - "The checks are, in this order: what is no dashboard that can be judged, one check per dashboard by its title, and
-    with a Grafana C(Grafana: dashboards loaded), C(Grafana: folders) and C(Grafana: datasources)."
+  - "The checks are, in this order: what is no dashboard that can be judged, what is wanted and not there, one check per
+    dashboard by its title, and with a Grafana C(Grafana: dashboards loaded), C(Grafana: folders) and
+    C(Grafana: datasources)."
   - The connection options name Grafana. Without them the dashboards are judged by their queries alone.
 options:
   boards:
@@ -146,6 +147,15 @@ options:
     type: list
     elements: dict
     default: []
+  wanted:
+    description: The uids of dashboards that must be among those that are found.
+    type: list
+    elements: str
+    default: []
+  rerun:
+    description: The command that makes the dashboards again. It appears in fixes.
+    type: str
+    default: ansible-playbook dataplatform.monitoring.day3
   sketches:
     description: Whether RV(boards) carries points, to draw the panels from.
     type: bool
