@@ -69,6 +69,10 @@ class _Evidence:
             played = _PLAYED.get(day, frozenset()) & set(self.cluster.get("sets") or [])
             why = "not judged in this run" if played else f"not judged yet: day {day} brings it"
             return {"status": _checks.NOT_APPLICABLE, "evidence": why, "day": day}
+        if all(check["status"] == _checks.NOT_APPLICABLE for check in checks):
+            why = flat(checks[0]["observed"], 200)
+            why = f"not judged yet: day {day} brings it" if "not played" in why else why
+            return {"status": _checks.NOT_APPLICABLE, "evidence": why, "day": day}
         lost = [check for check in checks if (check.get("cause") or {}).get("code") == "verdict_missing"]
         return _as(_checks.UNKNOWN, flat(lost[0]["cause"]["message"], 300)) if lost else None
 

@@ -30,7 +30,8 @@ def collect(name: str, result: t.Any) -> Verdict:
     data = result if isinstance(result, dict) else {}
     checks = data.get("checks")
     if isinstance(checks, list) and checks and all(isinstance(check, dict) for check in checks):
-        return {"name": name, "checks": checks, "notes": list(data.get("notes") or [])}
+        whole = [{"cause": None, "other_causes": [], "notes": [], "details": {}} | check for check in checks]
+        return {"name": name, "checks": whole, "notes": list(data.get("notes") or [])}
     if data.get("skipped"):
         why = f"its task was skipped: {data.get('skip_reason') or 'its condition was false'}"
     elif data.get("msg"):

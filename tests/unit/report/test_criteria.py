@@ -179,6 +179,22 @@ def test_what_was_played_but_not_judged_now_is_not_called_to_come():
     assert _criteria.word(item) == "not judged"
 
 
+@pytest.mark.parametrize(
+    ("said", "evidence", "word"),
+    [
+        ("day 2 was not played on this cluster", "not judged yet: day 2 brings it", "not yet"),
+        ("the inventory names no Alertmanager", "the inventory names no Alertmanager", "not judged"),
+    ],
+)
+def test_a_verdict_that_only_says_why_it_was_not_given(said, evidence, word):
+    def excuse(found):
+        check = {"name": "rules", "status": "not_applicable", "expected": "every rule is evaluated", "observed": said}
+        found["rules"] = _report.collect("rules", {"checks": [check]})
+
+    item = judged(excuse)[RULES]
+    assert (item["status"], item["evidence"], _criteria.word(item)) == ("not_applicable", evidence, word)
+
+
 def test_a_verdict_that_crashed_is_unknown():
     def crash(found):
         found["rules"] = _report.collect("rules", {"failed": True, "msg": "boom"})

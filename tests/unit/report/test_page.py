@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 
 from tests.evidence import sample
 
-VOID = {"meta", "br", "img", "path", "rect", "use"}
+VOID = {"meta", "col", "br", "img", "path", "rect", "use"}
 TAGS = {"html", "head", "meta", "title", "style", "body", "a", "svg", "symbol", "path", "div", "rect", "header", "p",
         "strong", "span", "time", "h1", "h2", "h3", "h4", "table", "caption", "tbody", "thead", "tr", "th", "td", "i",
         "b", "nav", "ul", "ol", "li", "main", "section", "article", "dl", "dt", "dd", "code", "details", "summary",
-        "footer", "use"}  # fmt: skip
+        "footer", "use", "colgroup", "col"}  # fmt: skip
 
 
 class Reader(html.parser.HTMLParser):
