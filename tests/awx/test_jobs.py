@@ -27,7 +27,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "Monitoring credentials": {},
     "Monitoring day 1": {"applyset_allow_removal": ""},
     "Monitoring day 2": {"applyset_allow_removal": "", "monitoring_send_test_alerts": "false"},
-    "Monitoring day 3": {"applyset_allow_removal": ""},
+    "Monitoring day 3": {"applyset_allow_removal": "", "monitoring_send_test_alerts": "false"},
     "Monitoring site": {"applyset_allow_removal": "nobody,no-one", "monitoring_send_test_alerts": "false"},
     "Monitoring verify": {"monitoring_verify_timeout": 120},
     "Monitoring silence": {
