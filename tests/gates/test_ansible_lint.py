@@ -29,7 +29,7 @@ def test_no_rule_is_switched_off() -> None:
     """Neither in the configuration nor in a file, so that the profile means what it says."""
     settings = yaml.safe_load((ROOT / ".ansible-lint").read_text())
     assert not {"skip_list", "warn_list"} & set(settings)
-    folders = ("roles", "playbooks", "inventories", "molecule", "meta")
+    folders = ("awx", "roles", "playbooks", "inventories", "molecule", "meta")
     noqa = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for folder in folders

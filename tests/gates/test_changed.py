@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # Beyond these a full run costs little more.
 MOST = 40
-LINTED = ("roles/", "playbooks/", "inventories/", "molecule/", "meta/", "galaxy.yml")
+LINTED = ("awx/", "roles/", "playbooks/", "inventories/", "molecule/", "meta/", "galaxy.yml")
 
 
 def _git(*arguments: str) -> list[str]:
