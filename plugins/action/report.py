@@ -110,7 +110,11 @@ class ActionModule(ActionBase):
         }
 
     def _before(self, home: Path, doc: dict[str, t.Any]) -> dict[str, t.Any] | None:
-        """The newest run before this one that can be compared with it; what cannot be read is passed over."""
+        """Of the last runs the one that gave most of the same verdicts, the newest of them.
+
+        After day 1 a verify is so compared with the verify before. What cannot be read is passed over.
+        """
+        best, shared = None, 0
         for file in sorted(home.glob("*/verdict.json"), reverse=True)[:_LOOK_BACK]:
             try:
                 if file.stat().st_size > _MOST_BYTES:
@@ -118,9 +122,12 @@ class ActionModule(ActionBase):
                 found = json.loads(file.read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 continue
-            if _report_compare.comparable(doc, found):
-                return found
-        return None
+            same = _report_compare.comparable(doc, found)
+            if same > shared:
+                best, shared = found, same
+            if shared == len(doc["verdicts"]):
+                break
+        return best
 
     def _page(self, doc: dict[str, t.Any], boards: list[dict[str, t.Any]] | None) -> str:
         """The page; where it cannot be made, a word about it: nobody is to lose a verdict over its picture."""

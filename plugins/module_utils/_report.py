@@ -89,16 +89,22 @@ def findings(checks: t.Sequence[_checks.Check]) -> list[Finding]:
     return list(found.values())
 
 
-def notes(verdict: Verdict) -> list[tuple[str, str]]:
-    """The notes of a verdict and of its checks as (where, note); one that several checks share is told once."""
+def shared_notes(verdict: Verdict) -> dict[str, list[str]]:
+    """The names of the checks that have a note, by note."""
     shared: dict[str, list[str]] = {}
     for check in verdict["checks"]:
         for note in check.get("notes", []):
-            shared.setdefault(note, []).append(check["name"])
+            shared.setdefault(str(note), []).append(str(check["name"]))
+    return shared
+
+
+def notes(verdict: Verdict) -> list[tuple[str, str]]:
+    """The notes of a verdict and of its checks as (where, note); one that several checks share is told once."""
+    shared = shared_notes(verdict)
     told = [(str(verdict["name"]), str(note)) for note in verdict["notes"]]
     for note, names in shared.items():
         where = f"/{names[0]}" if len(names) == 1 else f" ({len(names)} checks)"
-        told.append((f"{verdict['name']}{where}", str(note)))
+        told.append((f"{verdict['name']}{where}", note))
     return told
 
 

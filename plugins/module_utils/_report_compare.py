@@ -42,11 +42,11 @@ def _checks_of(document: Document) -> dict[str, dict[str, str]]:
     return found
 
 
-def comparable(now: Document, before: t.Any) -> bool:
-    """Whether both runs gave at least one same verdict about the same cluster."""
+def comparable(now: Document, before: t.Any) -> int:
+    """How many of the same verdicts both runs gave about the same cluster."""
     if not isinstance(before, dict) or before.get("cluster") != now.get("cluster"):
-        return False
-    return bool(_checks_of(now).keys() & _checks_of(before).keys())
+        return 0
+    return len(_checks_of(now).keys() & _checks_of(before).keys())
 
 
 def compare(now: Document, before: Document) -> dict[str, t.Any]:

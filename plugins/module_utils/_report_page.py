@@ -241,6 +241,7 @@ def _verdicts(verdicts: t.Sequence[_report.Verdict]) -> list[View]:
                 kept.append(check)
         room = max(0, room - len(kept))
         tone = _report_panels.worst(counts)
+        shared = {note: len(names) for note, names in _report.shared_notes(verdict).items() if len(names) > 1}
         views.append(
             {
                 "id": f"v-{re.sub('[^a-z0-9]+', '-', str(verdict['name']).lower())}-{len(views)}",
@@ -255,17 +256,16 @@ def _verdicts(verdicts: t.Sequence[_report.Verdict]) -> list[View]:
                 ],
                 "cells": [check["status"] for check in checks] if len(checks) <= MOST_CELLS else [],
                 "edge": _edge(counts),
-                "rows": [_row(check) for check in kept],
+                "rows": [_row(check, shared) for check in kept],
                 "left": len(checks) - len(kept),
-                "notes": [
-                    {"where": where, "text": note} for where, note in _report.notes(verdict) if where == verdict["name"]
-                ],
+                "notes": [str(note) for note in verdict["notes"]]
+                + [f"{note} ({many} checks)" for note, many in shared.items()],
             }
         )
     return views
 
 
-def _row(check: _checks.Check) -> View:
+def _row(check: _checks.Check, shared: t.Container[str]) -> View:
     return {
         "status": check["status"],
         "word": _WORDS[check["status"]],
@@ -273,7 +273,7 @@ def _row(check: _checks.Check) -> View:
         "expected": flat(check["expected"], 1000),
         "observed": flat(check["observed"], 1000),
         "causes": _causes(_checks.all_causes(check)),
-        "notes": list(check.get("notes") or [])[:20],
+        "notes": [note for note in check.get("notes") or [] if note not in shared][:20],
     }
 
 

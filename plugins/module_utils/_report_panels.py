@@ -19,7 +19,7 @@ View = dict[str, t.Any]
 MOST_DRAWN = 500
 MOST_PANELS = 2000
 _WORDS = {
-    "data": "",
+    "data": "has data that is not drawn",
     "empty_ok": "empty, as it should be",
     "empty": "no data",
     "error": "its query fails",
@@ -83,6 +83,8 @@ def _tile(panel: t.Mapping[str, t.Any], drawn: bool) -> View:
         "title": flat(panel.get("title") or f"panel {panel.get('id')}", 120),
         "status": status if status in _WORDS else "other",
         "tone": _TONES.get(status, _checks.UNKNOWN),
-        "word": _WORDS.get(status, flat(status, 40)),
+        "word": "has lines"
+        if panel.get("type") == "logs" and status == "data"
+        else _WORDS.get(status, flat(status, 40)),
         "reason": flat(panel.get("reason") or "", 400) if status != "data" else "",
     }

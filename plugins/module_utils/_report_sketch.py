@@ -10,6 +10,7 @@ cluster gets into a path.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _report_units
@@ -21,12 +22,13 @@ _PAD = 3
 SERIES = 5
 POINTS = 40
 _ROWS = 3
+_FAR = 1e100
 #: Panels that compare values now rather than over time.
 _COMPARE = frozenset(
     {"table", "bargauge", "piechart", "barchart", "histogram", "geomap", "status-history", "stat", "gauge"}
 )
 
-Point = tuple[float, float]
+_LABEL_VALUES = re.compile(r'="((?:[^"\\]|\\.)*)"')
 Sketch = dict[str, t.Any]
 
 
@@ -35,13 +37,23 @@ def points(series: t.Any) -> list[tuple[float, float | None]]:
     found = []
     for pair in (series.get("points") if isinstance(series, dict) else None) or []:
         if isinstance(pair, (list, tuple)) and len(pair) == 2 and number(pair[0]) is not None:
-            found.append((float(pair[0]), number(pair[1])))
+            value = number(pair[1])
+            # Far enough for any panel, and differences of it are still numbers.
+            found.append((float(pair[0]), None if value is None else max(-_FAR, min(_FAR, value))))
     return sorted(found, key=lambda pair: pair[0])
 
 
 def last(series: t.Any) -> float | None:
     """The newest value, or None where the series has no number."""
     return next((value for _at, value in reversed(points(series)) if value is not None), None)
+
+
+def name_of(series: t.Mapping[str, t.Any]) -> str:
+    """Its legend; of a bare set of labels, as a query without a legend has it, the values alone."""
+    name = flat(series.get("name") or "", 300)
+    if name.startswith("{"):
+        name = " ".join(_LABEL_VALUES.findall(name)) or name
+    return flat(name, 60)
 
 
 def limits(panel: t.Mapping[str, t.Any]) -> list[float]:
@@ -70,7 +82,7 @@ def sketch(panel: t.Mapping[str, t.Any], drawn: bool = True) -> Sketch:
     if not valued:
         return out
     out["value"] = _report_units.value(valued[0][0], unit)
-    name = flat(valued[0][1].get("name") or "", 60)
+    name = name_of(valued[0][1])
     if len(series) > 1:
         out["series"] = f"{name}, of {len(series)}" if name else f"the highest of {len(series)}"
     elif name and name.lower() not in ("value", "value #a", str(panel.get("title") or "").lower()):
@@ -89,7 +101,7 @@ def _rows(valued: t.Sequence[tuple[float, t.Mapping[str, t.Any]]], unit: str) ->
     top = max(abs(value) for value, _item in valued) or 1.0
     return [
         {
-            "name": flat(item.get("name") or "", 60),
+            "name": name_of(item),
             "text": _report_units.value(value, unit),
             "share": round(abs(value) / top, 3),
         }

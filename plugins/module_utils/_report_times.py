@@ -88,14 +88,21 @@ def _slo(item: t.Mapping[str, t.Any]) -> View:
         "over": 0 if left is None else round(min(100.0, max(0.0, -left * 100)), 1),
         "error": percent(number(errors.get("window"))),
         "burns": [
-            {"window": name, "text": plain(rate, 2), "high": rate > 1}
+            {"window": name, "text": "<0.01" if 0 < rate < 0.01 else plain(rate, 2), "high": rate > 1}
             for name in _BURNS
             if (rate := number(burns.get(name))) is not None
         ],
         "ends": duration(ends) if ends is not None and ends >= 0 else "",
-        "coverage": "" if coverage is None or coverage >= 0.9995 else f"{percent(coverage, 3)} of {window} seen",
+        "coverage": _covered(coverage, number(item.get("window_seconds")), window),
         "message": flat(item.get("message") or "", 300),
     }
+
+
+def _covered(coverage: float | None, seconds: float | None, window: str) -> str:
+    """How much of its window is recorded, where that is not all of it."""
+    if coverage is None or coverage >= 0.9995:
+        return ""
+    return f"{duration(coverage * seconds) if seconds else percent(coverage, 3)} of {window} seen"
 
 
 def timelines(given: t.Any) -> list[View]:

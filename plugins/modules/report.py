@@ -16,7 +16,7 @@ description:
   - The first red verdict so does not hide the others.
   - Prints a line for each verdict that is green, who is told and what arrived, and for every red check cause and fix.
     With C(-v) every check has a line.
-  - Compares with the newest run before of the same cluster that gave at least one of the same verdicts.
+  - Compares with the last run of the same cluster that gave the same verdicts, or most of them.
   - Writes C(report.html), C(verdict.json) and C(verdict.xml) (JUnit) below O(directory), readable by their owner only.
   - The page holds everything in one file; it runs no script and asks no server.
   - Fails when a check is failed or unknown, and when a verdict was not given at all (crashed, skipped, unreachable).

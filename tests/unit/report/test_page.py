@@ -124,7 +124,7 @@ def test_all_is_well():
     assert "Nothing that was judged is wrong." in page.text
     assert "10 of 10 met, in the words of the plan" in page.text
     assert "Nothing changed since day3, 26 m 2 s before." in page.text
-    assert "4 ok, 4 young" in page.text and "0.42 % of 28d seen" in page.text
+    assert "4 ok, 4 young" in page.text and "2 h 49 m of 28d seen" in page.text
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,18 @@ def test_a_verdict_of_its_own_and_no_boards_at_all():
 @pytest.mark.parametrize("given_stages", [None, [], {}, "x", [1], [{"name": "a"}], [{"seconds": "x"}], {"t": None}, 7])
 def test_stages_that_are_none_draw_nothing(given_stages):
     assert _report_times.timelines(given_stages) == []
+
+
+def test_a_note_that_checks_share_is_told_once_for_all():
+    checks = [_checks.ok(name, "1", "1", notes=["shared by both", f"own of {name}"]) for name in ("a", "b")]
+    page = Reader(_page.page(_report.document("verify", "lab", "x", [sample.verdict("v", *checks)])))
+    assert page.text.count("shared by both") == page.text.count("shared by both (2 checks)") == 1
+    assert "own of a" in page.text and "own of b" in page.text
+
+
+def test_tiny_burn_rates_are_no_row_of_digits():
+    slo = {"slo": "x", "burn_rate": {"1h": 8.9e-05, "6h": 0, "3d": 14.43}}
+    assert [b["text"] for b in _report_times.slos([slo])["rows"][0]["burns"]] == ["<0.01", "0", "14"]
 
 
 def test_stages_follow_each_other_and_receivers_stand_side_by_side():

@@ -87,6 +87,12 @@ def test_what_compares_now_is_ranked(kind):
     assert found["lines"] == []
 
 
+def test_a_series_without_legend_is_named_by_its_values():
+    assert _report_sketch.name_of({"name": '{namespace="a", pod="b-0", note="x\\"y"}'}) == 'a b-0 x\\"y'
+    assert _report_sketch.name_of({"name": "{}"}) == "{}"
+    assert _report_sketch.name_of({"name": "p95"}) == "p95"
+
+
 def test_one_number_is_a_number():
     found = _report_sketch.sketch(panel([[1, 41]], type="stat"))
     assert (found["value"], found["rows"], found["lines"]) == ("41", [], [])
