@@ -42,6 +42,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "Monitoring teardown": {"teardown_confirm": "", "teardown_remove": "Namespace/monitoring"},
 }  # fmt: skip
+#: Some versions of AWX send null for a text that was left open.
+NULLS: dict[str, dict[str, Any]] = {
+    "Monitoring day 2": {"applyset_allow_removal": None},
+    "Monitoring fire drill": {"drill_workload": None},
+    "Monitoring silence": {"silence_ends_at": None, "silence_starts_at": None},
+    "Monitoring teardown": {"teardown_confirm": None},
+}
 #: The jobs whose verdict a workflow reads, and the play that gives it.
 VERDICTS = {
     "Monitoring day 1": "day1",
@@ -152,7 +159,7 @@ def test_credentials_reach_their_secret_and_nothing_else(awx: Awx) -> None:
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_a_verdict_reaches_the_workflow(awx: Awx, name: str) -> None:
-    job = awx.launch(name, ANSWERS[name])
+    job = awx.launch(name, ANSWERS[name], **NULLS.get(name, {}))
     verdict = job.artifacts["monitoring_verdict"]["lab"]
     assert verdict["play"] == VERDICTS[name]
     assert verdict["failed"] is False
@@ -165,7 +172,7 @@ def test_a_red_verdict_reaches_the_workflow_which_ends_red(awx: Awx) -> None:
     job = awx.launch("Monitoring verify", ANSWERS["Monitoring verify"], expect=2, monitoring_min_targets_total=9999)
     verdict = job.artifacts["monitoring_verdict"]["lab"]
     assert verdict["failed"] is True
-    (red,) = verdict["red"]
+    red = verdict["red"][0]
     assert red["cause"]
     end = awx.launch("Monitoring stop", {}, expect=2, **job.artifacts)
     assert f"{red['name']}: {red['cause']}" in end.output
@@ -181,7 +188,7 @@ def test_a_silence_comes_and_goes(awx: Awx) -> None:
     (silence,) = job.artifacts["monitoring_silence"]["lab"]["silences"]
     assert silence["created_by"] == "admin"
     assert sorted(silence["matchers"]) == ['service="awx-test"', 'severity="warning"']
-    assert awx.launch("Monitoring silence", answers).changed == {}
+    assert awx.launch("Monitoring silence", answers, **NULLS["Monitoring silence"]).changed == {}
     gone = awx.launch("Monitoring silence", {**answers, "silence_state": "absent", "silence_duration": ""})
     assert gone.artifacts["monitoring_silence"]["lab"]["silences"][0]["id"] == silence["id"]
     assert awx.launch("Monitoring silence", {**answers, "silence_state": "absent"}).changed == {}
@@ -197,7 +204,7 @@ def test_a_teardown_checks_and_changes_nothing(awx: Awx) -> None:
         return awx.lab.kubectl("-n", "monitoring", "get", "secret", "-l", "owner=helm", "-o", "name").stdout
 
     before = releases()
-    job = awx.launch("Monitoring teardown", ANSWERS["Monitoring teardown"])
+    job = awx.launch("Monitoring teardown", ANSWERS["Monitoring teardown"], **NULLS["Monitoring teardown"])
     assert "kube-prometheus-stack" in job.output
     assert releases() == before != ""
 
