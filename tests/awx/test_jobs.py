@@ -30,6 +30,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "Monitoring day 3": {"applyset_allow_removal": "", "monitoring_send_test_alerts": "false"},
     "Monitoring site": {"applyset_allow_removal": "nobody,no-one", "monitoring_send_test_alerts": "false"},
     "Monitoring verify": {"monitoring_verify_timeout": 120},
+    "Monitoring discover": {"discover_exclude_namespaces": "", "discover_ask_ports": "false"},
     "Monitoring silence": {
         "silence_matchers": 'service="awx-test"\nseverity="warning"',
         "silence_state": "present",
@@ -197,6 +198,12 @@ def test_a_silence_comes_and_goes(awx: Awx) -> None:
 def test_a_silence_that_nobody_can_explain_is_refused(awx: Awx) -> None:
     job = awx.launch("Monitoring silence", {**ANSWERS["Monitoring silence"], "silence_comment": ""}, expect=2)
     assert "silence_comment, which says why" in job.output
+
+
+def test_discover_proposes_and_changes_nothing(awx: Awx) -> None:
+    job = awx.launch("Monitoring discover", ANSWERS["Monitoring discover"])
+    assert job.changed == {}
+    assert "TASK [Show the proposals]" in job.output
 
 
 def test_a_teardown_checks_and_changes_nothing(awx: Awx) -> None:
