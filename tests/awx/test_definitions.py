@@ -182,6 +182,37 @@ def test_the_workflow_is_closed_and_ends_red_when_a_day_fails(workflow: dict[str
     assert [task for task in play["tasks"] if "ansible.builtin.fail" in task and "when" not in task]
 
 
+def ran(workflow: dict[str, Any], red: set[str]) -> tuple[list[str], bool]:
+    """Which nodes run when these end red, and whether the workflow then counts as failed: a red node that nothing
+    follows makes it so (awx/main/scheduler/dag_workflow.py)."""
+    nodes = {node["identifier"]: node for node in workflow["nodes"]}
+    followed = {one for node in nodes.values() for way in ("success", "failure", "always") for one in node.get(way, [])}
+    waiting, seen, failed = [name for name in nodes if name not in followed], [], False
+    while waiting:
+        name = waiting.pop(0)
+        node = nodes[name]
+        seen.append(name)
+        waiting += node.get("always", []) + node.get("failure" if name in red else "success", [])
+        failed |= name in red and not (node.get("failure") or node.get("always"))
+    return seen, failed
+
+
+@pytest.mark.parametrize(
+    ("red", "nodes", "failed"),
+    [
+        (set(), ["day1", "approve_day2", "day2", "approve_day3", "day3"], False),
+        ({"day1"}, ["day1", "verify_after_failure", "stop"], True),
+        ({"day2", "verify_after_failure"}, ["day1", "approve_day2", "day2", "verify_after_failure", "stop"], True),
+        ({"day3"}, ["day1", "approve_day2", "day2", "approve_day3", "day3", "verify_after_failure", "stop"], True),
+        ({"approve_day2"}, ["day1", "approve_day2"], True),
+    ],
+)
+def test_the_workflow_is_green_only_when_every_day_is(red: set[str], nodes: list[str], failed: bool) -> None:
+    (workflow,) = definitions.workflows()
+    # `stop` ends red whenever it runs.
+    assert ran(workflow, red | {"stop"}) == (nodes, failed)
+
+
 def test_the_schedule_is_one_night_after_the_other() -> None:
     (schedule,) = definitions.load(definitions.AWX / "schedules.yml")["awx_schedules"]
     assert TEMPLATES[schedule["template"]]["playbook"] == "verify.yml"
