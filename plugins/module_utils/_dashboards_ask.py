@@ -153,7 +153,7 @@ class Asker:
                 fault = "slow"
             return Reply(fault=fault, error=said)
         try:
-            return read_reply(response.json(), self._keep)
+            return read_reply(response.json(), self._keep or request.instant)
         except (ValueError, KeyError, TypeError):
             return Reply(fault="unreachable", error=f"the answer is not {request.kind}'s: {response.text(100)}")
 

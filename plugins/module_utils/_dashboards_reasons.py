@@ -19,6 +19,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._api impor
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_ask import Asker, Reply, Request
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_model import Board, Panel, Target
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_queries import Query, from_variable
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_sources import Source
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_variables import Ask
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql import (
     Binary,
     Call,
@@ -44,6 +46,10 @@ _ORDER = (
 )
 # What is younger than this may not have enough samples for a range yet.
 YOUNG = 300.0
+_MOST_VALUES = 6
+# Over which samples are counted, to know how often something is scraped.
+_COUNTED = 600.0
+_PROMETHEUS = Source("prometheus", "prometheus", "prometheus")
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 
@@ -95,10 +101,10 @@ class Reasons:
         gone = dict.fromkeys(missing(node, lambda one: self._series.answer(one).presence is Presence.THERE))
         if gone:
             worst = min(gone, key=lambda one: _ORDER.index(self._series.answer(one).presence))
-            return self._selects_nothing(board, panel, query.target, worst, self._series.answer(worst))
+            return self._selects_nothing(board, panel, query, worst, self._series.answer(worst))
         if reply.found:
             return self._not_finite(board, panel, request)
-        return self._computed_empty(board, panel, request, node)
+        return self._computed_empty(board, panel, query, request, node)
 
     def hidden(self, expr: str) -> Selector | None:
         """A metric that does not exist, where C(or) with a number makes the panel show something all the same."""
@@ -137,9 +143,8 @@ class Reasons:
 
     # --- what is selected ---
 
-    def _selects_nothing(
-        self, board: Board, panel: Panel, target: Target, selector: Selector, answer: Answer
-    ) -> Reason:
+    def _selects_nothing(self, board: Board, panel: Panel, query: Query, selector: Selector, answer: Answer) -> Reason:
+        target, request = query.target, t.cast(Request, query.request)
         if answer.presence is Presence.NO_SUCH_METRIC:
             return self._metric(selector, answer, target)
         # what is written out is in the way whatever is chosen
@@ -163,11 +168,24 @@ class Reasons:
         if answer.presence is Presence.PAST:
             text = f"{selector} has had no sample for 24 hours"
             return Reason("panel_series_ended", text, f"See whether its target is up: {self._up(selector)}")
+        there = self._there(selector, wrong[0], request) if wrong and not near else ()
+        close = answer.near if kept else ()
+        if there:
+            shown_values = ", ".join(there[:_MOST_VALUES]) + (" and more" if len(there) > _MOST_VALUES else "")
+            near = f"; there is {shown_values}"
+            close = tuple(one for one in there if wrong[0].op == "=" and _same_number(one, wrong[0].value))
         text = f"no {of} has had {shown}{whose} so far{near}"
-        if answer.near and kept:
-            fix = self._better_value(selector, wrong[0], answer.near, target)
+        if close:
+            fix = self._better_value(selector, wrong[0], close, target)
             return Reason("panel_value_missing", text, fix, variable=variable)
         return Reason("panel_value_missing", text, may_be_empty_line(board, panel), variable=variable)
+
+    def _there(self, selector: Selector, wrong: Matcher, request: Request) -> tuple[str, ...]:
+        """The values that a label has where everything else of a selector is fulfilled."""
+        others = [str(one) for one in selector.matchers if one != wrong]
+        match = "{" + ",".join(others) + "}" if others else ""
+        ask = Ask(_PROMETHEUS, "values", wrong.name, match, request.start, request.end)
+        return self._asker.options(ask).values
 
     def _metric(self, selector: Selector, answer: Answer, target: Target) -> Reason:
         name = selector.metric or " and ".join(str(one) for one in answer.matchers)
@@ -213,7 +231,7 @@ class Reasons:
         text = "it gives only NaN or infinity, as a division by zero does"
         return Reason("panel_not_finite", text, may_be_empty_line(board, panel))
 
-    def _computed_empty(self, board: Board, panel: Panel, request: Request, node: Node) -> Reason:
+    def _computed_empty(self, board: Board, panel: Panel, query: Query, request: Request, node: Node) -> Reason:
         for selector in dict.fromkeys(one for one in walk(node) if isinstance(one, Selector)):
             reason = self._not_now(selector, request, node)
             if reason is not None:
@@ -223,10 +241,27 @@ class Reasons:
         if isinstance(culprit, Binary):
             return Reason("panel_result_empty", self._operation(culprit), fix)
         if isinstance(culprit, Call) and any(isinstance(one, Selector) and one.range for one in culprit.args):
-            length = next(one.range for one in culprit.args if isinstance(one, Selector) and one.range)
-            text = f"{culprit.name}() has too few samples within {length:g} s"
-            return Reason("panel_result_empty", text, fix)
+            selector = next(one for one in culprit.args if isinstance(one, Selector) and one.range)
+            return self._too_few(board, panel, query.target, request, culprit.name, selector)
         return Reason("panel_result_empty", f"{text_of(culprit)} gives nothing, though what it asks for exists", fix)
+
+    def _too_few(
+        self, board: Board, panel: Panel, target: Target, request: Request, name: str, selector: Selector
+    ) -> Reason:
+        """A range that holds less than two samples, most often because it is scraped less often than Grafana thinks."""
+        length = t.cast(float, selector.range)
+        text = f"{name}() has too few samples within {length:g} s"
+        plain = text_of(Selector(selector.matchers))
+        counted = request._replace(expr=f"max(count_over_time({plain}[{_COUNTED:.0f}s]))", instant=True)
+        reply = self._asker.replies([counted])[counted]
+        samples = reply.series[0][1][0][1] if reply.series and reply.series[0][1] else 0.0
+        every = _COUNTED / samples if samples else 0.0
+        if every * 2 <= length or not every:
+            return Reason("panel_result_empty", text, may_be_empty_line(board, panel))
+        text += f", and is scraped every {every:.0f} s only"
+        if "__rate_interval" in target.expr:
+            return Reason("panel_result_empty", text, f"Say so in the query: interval: {every:.0f}s")
+        return Reason("panel_result_empty", text, f"Let the range hold four samples: [{every * 4:.0f}s]")
 
     def _not_now(self, selector: Selector, request: Request, node: Node) -> Reason | None:
         """A series of the last day that is not in the panel's range, or too young for it."""
@@ -303,6 +338,14 @@ def may_be_empty_line(board: Board, panel: Panel) -> str:
     title, name = json.dumps(board.title, ensure_ascii=False), json.dumps(panel.title, ensure_ascii=False)
     line = f"may_be_empty: [{{board: {title}, panel: {name}, reason: empty as long as all is well}}]"
     return f"If no data is good there, say so: {line}"
+
+
+def _same_number(one: str, other: str) -> bool:
+    """Whether two labels are the same number, as C(le="1") and C(le="1.0") are."""
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def _yaml(text: str) -> str:

@@ -9,6 +9,7 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import re
 import typing as t
@@ -42,6 +43,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboard
     Seen,
     unfinished,
 )
+
+_EXPLAINERS = 4
 
 
 class Run:
@@ -92,7 +95,9 @@ class Run:
             for plan in plans
         ]
         self._prepare(seen)
-        return [self._board(board, scenes[number], seen[number]) for number, board in enumerate(self._boards)]
+        # in threads of their own: what explains an empty panel is asked for in those of the asker
+        with concurrent.futures.ThreadPoolExecutor(_EXPLAINERS) as pool:
+            return list(pool.map(self._board, self._boards, scenes, seen))
 
     def _scenes(self, board: Board) -> list[Scene]:
         return scenes_of(board, self._sources, self._asker.options, self._now)

@@ -293,8 +293,11 @@ def test_a_label_that_nobody_sets_is_no_fault(judge: Judge) -> None:
     cluster = variable("cluster", "label_values(up, cluster)", hide=2)
     single = board("One cluster", panel("Up", 'up{cluster="$cluster"}'), variables=[cluster])
     judged = judge(single)
-    assert judged["One cluster"]["status"] == "ok"
-    assert "The variable cluster has no values" in judged["One cluster"]["notes"][0]
+    assert (judged["One cluster"]["status"], judged["One cluster"]["notes"]) == ("ok", [])
+    shown = board("Shown", panel("Up", 'up{cluster="$cluster"}'), variables=[{**cluster, "hide": 0}])
+    judged = judge(shown)
+    assert judged["Shown"]["status"] == "ok"
+    assert "The variable cluster has no values" in judged["Shown"]["notes"][0]
 
 
 def test_rows_repeats_and_everything_that_is_not_judged(judge: Judge) -> None:

@@ -117,6 +117,30 @@ def test_the_smallest_part_that_is_empty_is_told() -> None:
     )
 
 
+def test_what_is_scraped_less_often_than_grafana_thinks() -> None:
+    """The datasource says 30 s, so that $__rate_interval is 120 s; this target is asked every 100 s."""
+    count = {
+        "count(requests_total)": [1],
+        "count(requests_total offset 300s)": [1],
+        "max(count_over_time(requests_total[600s]))": [6],
+    }
+    found = judge(one("rate(requests_total[$__rate_interval])"), world(SHOP, gives=count))
+    assert "too few samples within 120 s, and is scraped every 100 s only" in message(found)
+    assert found.check("B")["cause"]["fix"].endswith("interval: 100s")
+    found = judge(one("rate(requests_total[1m])"), world(SHOP, gives=count))
+    assert found.check("B")["cause"]["fix"].endswith("[400s]")
+
+
+def test_values_that_there_are() -> None:
+    buckets = [f'b_bucket{{le="{one}"}}' for one in ("0.5", "1.0", "+Inf")]
+    found = judge(one('b_bucket{le="1"}'), world(*buckets))
+    assert "there is +Inf, 0.5, 1.0" in message(found)
+    assert found.check("B")["cause"]["fix"].endswith('expr: "b_bucket{le=\\"1.0\\"}"')
+    found = judge(one('requests_total{code=~"5.."}'), world(SHOP))
+    assert "there is 200" in message(found)
+    assert "may_be_empty: [" in found.check("B")["cause"]["fix"]
+
+
 def test_not_judged() -> None:
     given = board(
         "B",
