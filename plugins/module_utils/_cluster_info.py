@@ -57,6 +57,7 @@ class ClusterInfo:
         self._gather = gather
         self._notes: list[str] = []
         self._pods: list[Object] | None = None
+        self._versions: dict[str, str] = {}
 
     def run(self) -> tuple[Object, list[str]]:
         """(cluster, notes); a part that may not be read is None.
@@ -88,6 +89,8 @@ class ClusterInfo:
                        if part in wanted}  # fmt: skip
             found = {part: future.result() for part, future in running.items()}
         pods, nodes = found.pop("_pods", None), found.pop("_nodes", None)
+        if "secrets" in found:
+            found["secret_versions"] = self._versions if found["secrets"] is not None else None
         if "pods" in self._gather:
             found["pods"] = None if pods is None else [objects.pod(one) for one in pods]
         if "nodes" in self._gather:
@@ -152,6 +155,8 @@ class ClusterInfo:
             secret = self._kube.get(f"/api/v1/namespaces/{namespace or self._namespace}/secrets/{short}")
             if secret is not None:
                 found[f"{namespace or self._namespace}/{short}"] = sorted(secret.get("data") or {})
+                meta = secret["metadata"]
+                self._versions[f"{namespace or self._namespace}/{short}"] = f"{meta['uid']}/{meta['resourceVersion']}"
         return found
 
     def _releases(self) -> list[Object]:

@@ -21,6 +21,8 @@ _LABELS = {"app.kubernetes.io/managed-by": "dataplatform.monitoring", "app.kuber
 _ENTRY = "dataplatform.monitoring/entry"
 # Changes with the configuration, so that the Pods are replaced by such as have read it.
 _CONFIGURATION = "dataplatform.monitoring/configuration"
+# Changes with the Secret, since what is read into the environment is read once. Of its version, never of its values.
+_LOGIN = "dataplatform.monitoring/credentials"
 # The user `nobody` of the distroless and busybox images that exporters come in.
 _USER = 65534
 
@@ -61,7 +63,8 @@ def exporter_decisions(catalogue: t.Mapping[str, t.Any], settings: t.Mapping[str
 def exporter_objects(catalogue: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[Object]:
     """Every object of every exporter of the catalogue, in its order.
 
-    :param settings: C({kinds, resources, node_selector, tolerations, pull_secrets, registry, network_policy}).
+    :param settings: C({kinds, resources, node_selector, tolerations, pull_secrets, registry, network_policy}), and
+        C(secret_versions) by C(namespace/name), as C(cluster_info) tells them.
     """
     found: list[Object] = []
     for entry in deployed(catalogue, settings.get("kinds") or ()):
@@ -178,9 +181,16 @@ def _deployment(entry: Object, settings: t.Mapping[str, t.Any]) -> Object:
     if volumes:
         pod["volumes"] = volumes
     metadata: Object = {"labels": {**exporter["labels"], _ENTRY: entry["name"]}}
+    noted = {}
     if exporter.get("files"):
-        told = json.dumps(_contents(exporter), sort_keys=True)
-        metadata["annotations"] = {_CONFIGURATION: hashlib.sha256(told.encode()).hexdigest()[:16]}
+        noted[_CONFIGURATION] = _digest(json.dumps(_contents(exporter), sort_keys=True))
+    version = (settings.get("secret_versions") or {}).get(
+        f"{exporter['namespace']}/{exporter.get('credentials_secret')}"
+    )
+    if version:
+        noted[_LOGIN] = _digest(version)
+    if noted:
+        metadata["annotations"] = noted
     for key, name in (("node_selector", "nodeSelector"), ("tolerations", "tolerations")):
         if settings.get(key):
             pod[name] = settings[key]
@@ -199,6 +209,10 @@ def _deployment(entry: Object, settings: t.Mapping[str, t.Any]) -> Object:
             "template": {"metadata": metadata, "spec": pod},
         },
     }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _service(entry: Object) -> Object:

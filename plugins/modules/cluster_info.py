@@ -152,6 +152,10 @@ cluster:
     secrets:
       description: Names of the keys of each Secret that exists, by C(namespace/name).
       type: dict
+    secret_versions:
+      description: UID and resource version of each of these Secrets, by C(namespace/name). Both change with the Secret,
+        and tell nothing of its values.
+      type: dict
     sets:
       description: Names of the sets that M(dataplatform.monitoring.applyset) keeps in O(namespace).
       type: list

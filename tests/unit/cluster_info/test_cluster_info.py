@@ -200,12 +200,13 @@ def test_one_look(fake, look):
         meta = {"name": name, "namespace": "monitoring", "labels": labels}
         fake.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
     cluster, notes = look(secrets=["apps/pg", "absent", "apps/none"])
-    assert set(cluster) == set(PARTS)
+    assert set(cluster) == {*PARTS, "secret_versions"}
     assert cluster["sets"] == ["rules"]
     assert notes == []
     assert cluster["version"] == "v1.36.3"
     assert cluster["namespaces"] == ["apps", "monitoring"]
     assert cluster["secrets"] == {"apps/pg": ["password", "user"]}
+    assert list(cluster["secret_versions"]) == ["apps/pg"]
     assert cluster["remembered"] == memory
     assert cluster["crds"]["servicemonitors"]["endpoint_schema"]["properties"]["port"] == {"type": "string"}
     assert cluster["nodes"][0]["requested"] == {"cpu": 0.1, "memory": 2**30}

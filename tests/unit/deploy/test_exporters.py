@@ -106,3 +106,17 @@ def test_only_what_is_present_and_asked_for():
     assert exporters.exporter_workloads(CATALOGUE, {}) == [
         {"kind": "Deployment", "name": "postgresql-exporter", "namespace": "monitoring"}
     ]
+
+
+def annotations(**settings):
+    entry = copy.deepcopy(ENTRY)
+    entry["exporter"]["credentials_secret"] = "s"
+    (deployment, *_rest) = exporters.exporter_objects({"entries": [entry]}, settings)
+    return deployment["spec"]["template"]["metadata"].get("annotations", {})
+
+
+def test_a_changed_secret_replaces_the_pods_and_reveals_nothing():
+    before, after = (annotations(secret_versions={"monitoring/s": f"uid/{number}"}) for number in (7, 8))
+    assert before != after
+    assert before == annotations(secret_versions={"monitoring/s": "uid/7"})
+    assert annotations(secret_versions={"monitoring/other": "uid/9"}) == annotations() == {}
