@@ -90,6 +90,8 @@ def test_addresses_alone_are_enough(plain: Plain, tmp_path: Path) -> None:
         "delivery/configuration": "ok",
         "delivery/cluster": "not_applicable",
         "delivery/Prometheus to Alertmanager": "ok",
+        "dashboards/dashboards": "not_applicable",
+        "slo/slo": "not_applicable",
     }
     assert "changed=0" in printed
 
