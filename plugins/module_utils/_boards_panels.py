@@ -91,7 +91,7 @@ def _target(query: t.Mapping[str, t.Any], kind: str, loki: bool, number: int) ->
     once = kind in _ONCE
     made: dict[str, t.Any] = {"refId": _LETTERS[number], "datasource": dict(LOGS if loki else METRICS)}
     if loki:
-        made |= {"expr": " ".join(query["expr"].split()), "queryType": "instant" if once else "range"}
+        made |= {"expr": text.logql(query["expr"]), "queryType": "instant" if once else "range"}
     else:
         made |= {"expr": text.with_cluster(query["expr"]), "instant": once, "range": not once}
         made["format"] = "table" if kind == "table" else "time_series"

@@ -32,6 +32,7 @@ CONDITIONS = ("business", "health", "logs", "probe", "slo")
 # What resolution fills in, and what is filled in for each entry in a board's own file.
 TOKENS = frozenset(
     {
+        "errors",
         "health",
         "job",
         "logs_selector",

@@ -24,6 +24,12 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql_tokens import Token, tokenise
 
 CLUSTER_MATCHER = 'cluster=~"$cluster"'
+# Lines of which the product itself says that something went wrong: a level in capitals, level=error in logfmt and JSON,
+# nginx's [error], klog's E1123. Loki's own detected_level knows none of the four when the level is not where it looks.
+ERRORS = (
+    r'`\b(ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\blevel"?[=:] ?"?(error|fatal|critical|panic)'
+    r"|\[(error|crit|alert|emerg)\]|^[EF][0-9]{4} `"
+)
 # Durations that stand for Grafana's variables while an expression is read: nobody writes these.
 _DURATIONS = {
     "$__rate_interval": "7001ms",
@@ -92,6 +98,11 @@ def _is_bare_metric(token: Token, follows: Token) -> bool:
 
 def _is_function(token: Token, follows: Token) -> bool:
     return follows.text == "(" or token.word in AGGREGATORS and follows.word in ("by", "without")
+
+
+def logql(expr: str) -> str:
+    """The LogQL of a panel on one line, with what makes a line an error filled in."""
+    return " ".join(expr.split()).replace("$errors", ERRORS)
 
 
 def _encoded(text: str) -> str:
