@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that can be wrong with an SLO, all at once, on the lab's own Prometheus, by the rules of bad entries."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_resolve, _packs, _rules, _slo
+from ansible_collections.dataplatform.monitoring.plugins.modules import slo_info
+
+from tests.lab_fixture import KUBECONFIG, Lab
+
+NAMESPACE = "t-slo"
+JOB = "kube-prometheus-stack-prometheus"
+TOTAL = "rate(prometheus_http_requests_total{$selector}[5m])"
+COUNTED = {
+    "sli": "requests",
+    "errors": 'rate(prometheus_http_requests_total{$selector,code=~"5.."}[5m])',
+    "total": TOTAL,
+}
+SLOW = {"threshold": "7s", "objective": 95, "histogram": "prometheus_http_request_duration_seconds"}
+# name -> (what is promised, other keys of the entry)
+ENTRIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "t-well": (COUNTED, {}),
+    "t-burns": ({"objective": 99.9, "sli": "requests", "errors": TOTAL, "total": TOTAL}, {}),
+    "t-typo": ({**COUNTED, "total": "rate(prometheus_http_request_total{$selector}[5m])"}, {}),
+    "t-nobody": ({"sli": "any"}, {"job": "prometeus"}),
+    "t-bucket": ({"sli": "any", "latency": SLOW}, {}),
+    "t-broken": ({**COUNTED, "errors": "up * on (job) up{$selector}"}, {"job": "kubelet"}),
+    "t-long": ({"sli": "any", "window": "90d"}, {}),
+    "t-changed": ({"sli": "any"}, {}),
+    "t-new": ({"sli": "any"}, {}),
+    "t-missing": ({"sli": "any"}, {}),
+}
+FAULTS = {
+    "t-typo-availability": ("slo_no_data", "nearest: prometheus_http_requests_total"),
+    "t-nobody-availability": ("slo_no_data", 'job="prometeus"'),
+    "t-bucket-latency": ("slo_no_data", "has no such bucket; it has 0.1"),
+    "t-broken-availability": ("slo_rule_failing", "slo:errors:rate5m"),
+    "t-long-availability": ("slo_window_not_kept", "the window of t-long-availability is 90d"),
+    "t-changed-availability": ("slo_differs", "the catalogue says 99.99 %"),
+    "t-new-availability": ("slo_not_evaluated", "has not been evaluated"),
+    "t-missing-availability": ("slo_rule_missing", "does not run the rules"),
+}
+
+
+def catalogue() -> dict[str, Any]:
+    entries = [
+        {"name": name, "kind": "generic", "namespace": NAMESPACE, "adopt": True, "job": JOB, **more}
+        | {"slo": {"objective": 99.5, **slo}}
+        for name, (slo, more) in ENTRIES.items()
+    ]
+    return _catalogue_resolve.resolve(entries, _packs.load(), {}, NAMESPACE, now="2026-01-01T00:00:00Z")
+
+
+def objects() -> list[dict[str, Any]]:
+    """Of every entry but one the group of its SLOs, evaluated so often that an hour is full in five minutes."""
+    found = []
+    for item in _rules.catalogue_rules(catalogue(), _rules.Settings(namespace=NAMESPACE)):
+        name = item["metadata"]["name"].removeprefix("alerts-")
+        groups = [group for group in item["spec"]["groups"] if group["name"] == f"{name}-slo"]
+        if not groups or name == "t-missing":
+            continue
+        rules = [rule for rule in groups[0]["rules"] if "record" in rule]
+        interval = "24h" if name == "t-new" else "5s"
+        item["metadata"] |= {"name": f"t-{name}", "labels": {}}
+        item["spec"]["groups"] = [{"name": f"{name}-slo", "interval": interval, "rules": rules}]
+        found.append(item)
+    return found
+
+
+def verdict(**more: Any) -> dict[str, dict[str, Any]]:
+    """slo_info, as a playbook would run it: check name -> check."""
+    wanted = _slo.expectations(catalogue())
+    for one in wanted:
+        one["objective"] = 99.99 if one["service"] == "t-changed" else one["objective"]
+    given = {
+        "kubeconfig": str(KUBECONFIG),
+        "namespace": "monitoring",
+        "service": "kube-prometheus-stack-prometheus",
+        "expectations": wanted,
+        "report_only": True,
+        **more,
+    }
+    results: list[dict[str, Any]] = []
+    with patch_module_args(given), pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("builtins.print", lambda text, **_more: results.append(json.loads(text)))
+        slo_info.main()
+    assert "checks" in results[-1], results[-1]
+    return {check["name"]: check for check in results[-1]["checks"]}
+
+
+@pytest.fixture(scope="module")
+def checks(marked: Lab) -> Iterator[dict[str, dict[str, Any]]]:
+    """The verdict over all of them. One can never be certain, so that the time always runs out: it is what rules need
+    to reach Prometheus, and a few turns. The namespace goes with everything in it."""
+    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    marked.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    marked.kubectl("apply", "-f", "-", stdin=json.dumps(home))
+    try:
+        whole = {"apiVersion": "v1", "kind": "List", "items": objects()}
+        marked.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(whole))
+        end = time.monotonic() + 180
+        while time.monotonic() < end and verdict(timeout=0)["t-well-availability"]["status"] != "ok":
+            time.sleep(2)
+        yield verdict(timeout=10)
+    finally:
+        marked.kubectl("delete", "namespace", NAMESPACE)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_has_its_cause(checks: dict[str, dict[str, Any]], name: str) -> None:
+    code, part = FAULTS[name]
+    check = checks[name]
+    assert check["status"] == ("unknown" if code == "slo_not_evaluated" else "failed")
+    assert check["cause"]["code"] == code
+    assert part in check["cause"]["message"]
+    assert ": " in check["cause"]["fix"]
+
+
+def test_what_is_well_and_what_burns(checks: dict[str, dict[str, Any]]) -> None:
+    assert (checks["t-well-availability"]["status"], checks["t-well-availability"]["details"]["state"]) == (
+        "ok",
+        "young",
+    )
+    assert checks["t-burns-availability"]["status"] == "ok"
+
+
+def test_as_a_gate(checks: dict[str, dict[str, Any]]) -> None:
+    judged = verdict(timeout=0, gate={"budget": 0.5})
+    assert judged["t-well-availability"]["cause"]["code"] == "slo_young"
+    assert judged["t-burns-availability"]["cause"]["code"] == "slo_gate_closed"
