@@ -72,7 +72,7 @@ lab-status: venv ## Say what runs, and where its kubeconfig is
 	@$(venv)/bin/python -m lab status
 
 ##@ Work on it
-.PHONY: venv lock docs clean help
+.PHONY: venv lock docs pictures clean help
 venv: $(venv)/.stamp ## Make or refresh .venv: pinned tools, and this checkout as dataplatform.monitoring
 $(venv)/.stamp: requirements-dev.txt .ci/venv
 	@.ci/venv
@@ -82,6 +82,9 @@ lock: venv ## Pin anew what pyproject.toml asks for, into requirements-dev.txt
 
 docs: venv ## Write the generated pages of docs/ anew
 	@$(venv)/bin/python .ci/docs.py
+
+pictures: venv ## Take docs/pictures anew, of PAGE=evidence/lab/.../report.html or of the lab's newest run
+	@$(venv)/bin/python .ci/pictures.py $(PAGE)
 
 clean: ## Remove what was built and cached in this checkout; the lab and its cache stay
 	@rm -rf .venv .cache .ansible .pytest_cache .ruff_cache .hypothesis tests/output *.tar.gz

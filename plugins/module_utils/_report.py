@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._report_text import listed
 
 Verdict = dict[str, t.Any]
 Finding = dict[str, t.Any]
@@ -213,6 +214,18 @@ def digest(doc: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return short
 
 
+def remedies(causes: t.Sequence[_checks.Cause]) -> list[dict[str, t.Any]]:
+    """Causes of one code with one fix together.
+
+    :returns: C({code, messages, fix}) in the order of the causes.
+    """
+    found: dict[tuple[str, str], dict[str, t.Any]] = {}
+    for entry in causes:
+        key = (str(entry["code"]), str(entry["fix"]))
+        found.setdefault(key, {"code": key[0], "messages": [], "fix": key[1]})["messages"].append(str(entry["message"]))
+    return list(found.values())
+
+
 def first_line(checks: t.Sequence[_checks.Check]) -> str:
     """What a task's message says: how many, and the worst with its cause and fix.
 
@@ -224,5 +237,5 @@ def first_line(checks: t.Sequence[_checks.Check]) -> str:
     words = f"{count_line(checks)}. {found[0]['names'][0]}: "
     for first in found[0]["causes"][:1]:
         words += f"{first['message']} Fix: {first['fix']}"
-    more = len(red_checks(checks)) - 1
-    return words + (f" And {more} more." if more else "")
+    others = [str(check["name"]) for check in red_checks(checks) if check["name"] != found[0]["names"][0]]
+    return words + (f" (also red: {listed(others)})" if others else "")

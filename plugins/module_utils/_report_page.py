@@ -128,7 +128,8 @@ def split_fix(text: str) -> View:
 
 def _causes(causes: t.Sequence[_checks.Cause]) -> list[View]:
     return [
-        {"code": str(entry["code"]), "message": entry["message"], "fix": split_fix(entry["fix"])} for entry in causes
+        {"code": entry["code"], "messages": entry["messages"], "fix": split_fix(entry["fix"])}
+        for entry in _report.remedies(causes)
     ]
 
 

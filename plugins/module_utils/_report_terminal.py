@@ -126,19 +126,19 @@ def _note_lines(verdicts: t.Sequence[_report.Verdict], width: int, every: bool) 
 def _criteria_lines(criteria: t.Sequence[_criteria.Criterion], width: int) -> list[Line]:
     lines: list[Line] = [("", None), ("Success criteria", None)]
     words = max(len(_criteria.word(item)) for item in criteria)
-    names = max(len(item["criterion"]) for item in criteria)
-    beside = width - words - names - 6 >= 40
+    names = 46
     for item in criteria:
-        row = f"  {_criteria.word(item):{words}}  {item['criterion']:{names}}"
-        evidence = flat(item["evidence"])
-        colour = _COLOURS[item["status"]]
-        if beside:
-            parts = textwrap.wrap(evidence, width - len(row) - 2) or [""]
-            lines.append((f"{row}  {parts[0]}".rstrip(), colour))
-            lines += [(" " * (len(row) + 2) + part, colour) for part in parts[1:]]
-        else:
-            lines.append((row.rstrip(), colour))
-            lines += [(line, colour) for line in _wrap(" " * (words + 4), evidence, width)]
+        if width - words - names - 6 < 40:
+            lines.append((f"  {_criteria.word(item):{words}}  {item['criterion']}", _COLOURS[item["status"]]))
+            below = _wrap(" " * (words + 4), flat(item["evidence"]), width)
+            lines += [(line, _COLOURS[item["status"]]) for line in below]
+            continue
+        left = textwrap.wrap(item["criterion"], names)
+        right = textwrap.wrap(flat(item["evidence"]), width - words - names - 6) or [""]
+        for index in range(max(len(left), len(right))):
+            word = _criteria.word(item) if index == 0 else ""
+            name, said = (part[index] if index < len(part) else "" for part in (left, right))
+            lines.append((f"  {word:{words}}  {name:{names}}  {said}".rstrip(), _COLOURS[item["status"]]))
     return lines
 
 
@@ -167,8 +167,9 @@ def _findings(findings: t.Sequence[_report.Finding], width: int, every: bool) ->
         expected, observed = flat(finding["checks"][0]["expected"]), flat(finding["checks"][0]["observed"])
         if len(finding["names"]) == 1:
             lines += [(line, None) for line in _wrap("   saw   ", f"{observed}; expected {expected}", width)]
-        for entry in finding["causes"]:
-            lines += [(line, None) for line in _wrap("   cause ", f"{entry['code']}: {clean(entry['message'])}", width)]
+        for entry in _report.remedies(finding["causes"]):
+            for message in entry["messages"]:
+                lines += [(line, None) for line in _wrap("   cause ", f"{entry['code']}: {clean(message)}", width)]
             lines += [(line, None) for line in _wrap("   fix   ", clean(entry["fix"]), width)]
     if len(findings) > _MOST_FINDINGS and not every:
         told = count(len(findings) - _MOST_FINDINGS, "cause")

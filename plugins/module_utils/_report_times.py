@@ -21,8 +21,8 @@ View = dict[str, t.Any]
 _STATES = {
     "ok": ("ok", _checks.OK),
     "young": ("young", _checks.OK),
-    "burning_ticket": ("burning, ticket", _checks.ACCEPTED),
-    "burning_page": ("burning, page", _checks.FAILED),
+    "burning_ticket": ("burning (ticket)", _checks.ACCEPTED),
+    "burning_page": ("burning (page)", _checks.FAILED),
     "exhausted": ("budget spent", _checks.FAILED),
     "no_data": ("no data", _checks.FAILED),
 }
@@ -102,7 +102,7 @@ def _covered(coverage: float | None, seconds: float | None, window: str) -> str:
     """How much of its window is recorded, where that is not all of it."""
     if coverage is None or coverage >= 0.9995:
         return ""
-    return f"{duration(coverage * seconds) if seconds else percent(coverage, 3)} of {window} seen"
+    return f"{duration(coverage * seconds) if seconds else percent(coverage, 3)} of {window}"
 
 
 def timelines(given: t.Any) -> list[View]:

@@ -88,11 +88,19 @@ def test_one_fault_that_many_checks_have_is_told_once():
     assert [finding["names"] for finding in found] == [["scrape/a", "scrape/b"], ["scrape/c"], ["scrape/d"]]
 
 
+def test_causes_of_one_code_with_one_fix_stand_together():
+    one, two, other = ({**CAUSE, "message": "One."}, {**CAUSE, "message": "Two."}, {**CAUSE, "fix": "else"})
+    assert [(entry["messages"], entry["fix"]) for entry in _report.remedies([one, other, two])] == [
+        (["One.", "Two."], CAUSE["fix"]),
+        (["Nothing listens."], "else"),
+    ]
+
+
 def test_the_message_of_the_task_names_the_worst_with_its_fix():
     checks = _report.all_checks([_report.collect("scrape", BAD), _report.collect("logs", None)])
     line = _report.first_line(checks)
     assert line.startswith("2 checks: 1 FAILED, 1 unknown. scrape/doris: Nothing listens. Fix: kubectl -n x")
-    assert line.endswith("And 1 more.")
+    assert line.endswith("deploy/y (also red: logs/logs)")
     assert _report.first_line(_report.all_checks([_report.collect("logs", GOOD)])) == "1 check: 1 ok"
 
 
