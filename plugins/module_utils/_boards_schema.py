@@ -52,6 +52,8 @@ GRAFANA_TOKENS = frozenset({"__auto", "__interval", "__range", "__rate_interval"
 
 _TEXT = {"type": "string", "minLength": 1}
 _MEANING = {"type": "string", "enum": sorted(style.MEANINGS)}
+# A for the first, B for the second, ...
+_MOST_QUERIES = 16
 _COLUMN_KEYS = frozenset({"title", "unit", "mapping", "width", "alert", "decimals"})
 _CONDITION = {"type": "string", "enum": list(CONDITIONS)}
 _KINDS = {"x-types": ["string", "array"]}
@@ -80,7 +82,7 @@ PANEL: dict[str, t.Any] = {
         "legend": _TEXT,
         "means": _MEANING,
         "each": _CONDITION,
-        "queries": {"type": "array", "minItems": 1, "items": _QUERY},
+        "queries": {"type": "array", "minItems": 1, "x-check": "queries", "items": _QUERY},
         "source": {"type": "string", "enum": ["prometheus", "loki"]},
         "alert": _TEXT,
         "alerts": {"type": "array", "minItems": 1, "items": _TEXT},
@@ -169,7 +171,13 @@ def _columns(value: t.Any, path: str) -> list[Problem]:
     return faults
 
 
-_CHECKS = {"unit": _unit, "columns": _columns}
+def _queries(value: t.Any, path: str) -> list[Problem]:
+    if isinstance(value, list) and len(value) > _MOST_QUERIES:
+        return [Problem(path, f"{len(value)} queries", f"a panel takes {_MOST_QUERIES}; make two panels of it")]
+    return []
+
+
+_CHECKS = {"unit": _unit, "columns": _columns, "queries": _queries}
 
 
 def kinds(value: t.Any) -> list[str]:

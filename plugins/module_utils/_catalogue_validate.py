@@ -13,8 +13,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _boards_schema, _packs
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_schema as schemas
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _packs
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._boards_files import ORDER as BOARDS
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import (
     Faults,
     as_selector,
@@ -122,6 +123,8 @@ def _check_entry(
     _check_health(entry, where, faults)
     _check_spec(entry, where, faults)
     check_slo(entry, pack, where, faults)
+    if isinstance(entry.get("panels"), list):
+        faults.sentences += _boards_schema.faults(entry["panels"], where, BOARDS)
     if not kubernetes:
         for key in entry:
             if isinstance(key, str) and key in schemas.ENTRY["properties"] and key not in schemas.PLAIN_KEYS:

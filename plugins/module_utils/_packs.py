@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _boards_schema
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_schema as entry_schema
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._boards_files import ORDER as BOARDS
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import Faults, merge, plain, tokens_in
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue_checks import CHECKS, check_port
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import check, suggest, type_of
@@ -198,6 +200,8 @@ def validate(packs: Packs, kinds: list[str] | None = None) -> list[str]:
         pack = packs.own(kind)
         faults.extend(where, check(pack, PACK, "", CHECKS))
         _check_expressions(pack, where, faults)
+        if isinstance(pack.get("panels"), list):
+            faults.sentences += _boards_schema.faults(pack["panels"], where, BOARDS)
         _check_exporter(pack, where, faults)
         for number, endpoint in enumerate(
             pack.get("endpoints") or () if isinstance(pack.get("endpoints"), list) else ()
@@ -234,7 +238,6 @@ def _check_expressions(pack: Mapping[str, Any], where: str, faults: Faults) -> N
             faults.add(
                 where, f"alerts.{name}.threshold", "is not used by expr", "write $threshold in expr or remove threshold"
             )
-
 
     sli = _mapping(pack.get("sli"))
     for name in ("availability", "latency"):

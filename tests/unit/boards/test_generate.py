@@ -14,6 +14,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _boards_files,
     _boards_style,
     _boards_text,
+    _catalogue_validate,
     _packs,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
@@ -258,15 +259,28 @@ def test_the_cluster_is_asked_for_in_every_selector(expr: str, wanted: str) -> N
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(kit: Any, change: dict[str, Any], complaint: str) -> None:
-    panel = {key: value for key, value in {**PANEL, **change}.items() if value is not ...}
+    panel = {key: value for key, value in {**PANEL, "expr": 'x{job="trino"}', **change}.items() if value is not ...}
+    catalogue = kit.resolve(TRINO)
+    catalogue["entries"][0]["panels"] = [panel]
     with pytest.raises(ConfigError) as caught:
-        kit.boards({**TRINO, "panels": [panel]})
+        _boards.dashboards(catalogue, _boards.Settings())
     assert complaint in str(caught.value)
 
 
-def test_all_faults_are_told_at_once(kit: Any) -> None:
-    with pytest.raises(ConfigError, match=r"'One': unit.*'Two': unit"):
-        kit.boards({**TRINO, "panels": [{**PANEL, "title": title, "unit": "nothing"} for title in ("One", "Two")]})
+def test_the_catalogue_refuses_them_before_anything_is_changed() -> None:
+    """Day 1 knows nothing of boards, and says so all the same."""
+    wrong = [{**PANEL, "title": title, "unit": "nothing"} for title in ("One", "Two")]
+    faults = _catalogue_validate.validate([{**TRINO, "panels": wrong}], _packs.load())
+    assert [fault.split(": unit")[0] for fault in faults] == ["trino: panel 'One'", "trino: panel 'Two'"]
+    packs = _packs.load({"redis": {"description": "Redis.", "panels": wrong[:1]}})
+    assert _packs.validate(packs) == [faults[0].replace("trino: ", "pack redis: ")]
+
+
+def test_a_panel_takes_so_many_queries_and_no_more(kit: Any) -> None:
+    queries = [{"expr": f"x{number}{{$selector}}"} for number in range(17)]
+    panel = {key: value for key, value in {**PANEL, "queries": queries}.items() if key != "expr"}
+    faults = _catalogue_validate.validate([{**TRINO, "panels": [panel]}], _packs.load())
+    assert faults == ["trino: panel 'Own': queries: 17 queries; a panel takes 16; make two panels of it."]
 
 
 def test_a_panel_of_one_s_own_in_an_entry(kit: Any) -> None:
