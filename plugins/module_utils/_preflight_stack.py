@@ -10,10 +10,12 @@ ignores or half obeys it. Every sentence says what to write instead.
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _preflight as preflight
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import seconds
 
 # CRD prometheuses.monitoring.coreos.com, spec.retentionSize and spec.retention.
 _BYTE_SIZE = re.compile(r"^(0|([0-9]*[.])?[0-9]+((K|M|G|T|E|P)i?)?B)$")
@@ -39,6 +41,23 @@ def _retention(place: str, duration: t.Any) -> list[str]:
     if duration in (None, "") or _DURATION.match(str(duration)):
         return []
     return [f"{place}: {duration!r} is no duration. Write it like 30d."]
+
+
+def windows_kept(slos: t.Sequence[t.Mapping[str, t.Any]], retention: t.Any) -> list[str]:
+    """SLOs whose window would never be full, because samples are deleted before.
+
+    :param slos: as the filter slo_expectations tells them.
+    """
+    kept, faults = seconds(str(retention)), []
+    for service, window in {one["service"]: one["window"] for one in slos if one.get("window")}.items():
+        length = seconds(str(window))
+        if kept and length and length >= kept:
+            enough = math.ceil(length / 86_400) + 5
+            faults.append(
+                f"{service}: slo.window: {window} would never be full, for samples are kept for {retention}. "
+                f"Write prometheus_operator_prometheus_retention: {enough}d, or a shorter window."
+            )
+    return faults
 
 
 def pasted(values: t.Mapping[str, t.Any]) -> list[str]:
@@ -91,7 +110,7 @@ def chart_ref(ref: str) -> list[str]:
 def refuse(settings: t.Mapping[str, t.Any]) -> list[str]:
     """Every reason why role prometheus_operator does not start.
 
-    :param settings: those of M(common), and C({values, chart_ref, retention, retention_size, storage_class,
+    :param settings: those of M(common), and C({values, chart_ref, retention, retention_size, slos, storage_class,
         volumes: {variable: size}, requests: {cpu, memory}, tolerates, release, secrets: {name: [keys]},
         grafana_secret, thanos_secret, thanos_key}).
     """
@@ -100,6 +119,8 @@ def refuse(settings: t.Mapping[str, t.Any]) -> list[str]:
     faults += chart_ref(settings["chart_ref"])
     faults += _retention("prometheus_operator_prometheus_retention", settings["retention"])
     faults += _retention_size("prometheus_operator_prometheus_retention_size", settings["retention_size"])
+    retention = preflight.at(settings.get("values") or {}, f"{_SPEC}.retention") or settings["retention"]
+    faults += windows_kept(settings.get("slos") or [], retention)
     for variable, size in settings["volumes"].items():
         faults += preflight.storage_size(variable, size)
     faults += preflight.storage_class(

@@ -191,6 +191,8 @@ def _bound(limit: str) -> str:
 def expectations(catalogue: t.Mapping[str, t.Any], namespace: str = "") -> list[dict[str, t.Any]]:
     """What slo_info expects: one item per SLO, and one per entry whose SLO is not there, with the reason.
 
+    Where nothing is promised there is one item that says so: no list is empty by mistake.
+
     :param namespace: of the rules, for commands; by default that of the catalogue.
     """
     found = []
@@ -211,6 +213,9 @@ def expectations(catalogue: t.Mapping[str, t.Any], namespace: str = "") -> list[
                     "reason": reason,
                 }
             )
+    if not found:
+        reason = "no entry of the catalogue has slo: nothing is promised"
+        found.append({"slo": "slo", "service": "", "sli": "availability", "state": "skipped", "reason": reason})
     return found
 
 

@@ -148,6 +148,19 @@ def test_what_can_work_is_not_refused():
             "kube-prometheus-stack",
         ),
         ({"retention_size": "50Gi"}, "prometheus_operator_prometheus_retention_size: '50Gi'", "Write 50GiB."),
+        (
+            {"retention": "15d", "slos": [{"service": "trino", "window": "28d"}, {"service": "slo"}]},
+            "trino: slo.window: 28d would never be full, for samples are kept for 15d.",
+            "prometheus_operator_prometheus_retention: 33d",
+        ),
+        (
+            {
+                "values": {"prometheus": {"prometheusSpec": {"retention": "7d"}}},
+                "slos": [{"service": "trino", "window": "7d"}],
+            },
+            "kept for 7d",
+            "retention: 12d",
+        ),
         ({"retention": "30 days"}, "prometheus_operator_prometheus_retention: '30 days'", "30d"),
         (
             {"volumes": {"prometheus_operator_prometheus_storage_size": "100"}},

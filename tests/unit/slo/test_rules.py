@@ -187,6 +187,8 @@ def test_expectations_are_plain_and_name_the_rules() -> None:
     assert expected[0]["namespace"] == "monitoring"
     assert expected[0]["window"] == "28d"
     assert len(expected[0]["sources"]) == 2 and len(expected[0]["hints"]) == 1
+    nothing = FILTER(catalogue(entry(slo=None)))
+    assert [(one["slo"], one["state"]) for one in nothing] == [("slo", "skipped")]
     assert FILTER(catalogue(entry()), "elsewhere")[0]["namespace"] == "elsewhere"
     with pytest.raises(AnsibleFilterError, match="slo_expectations"):
         FILTER({"nothing": 1})
