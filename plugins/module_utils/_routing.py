@@ -116,6 +116,25 @@ def match(node: Route, labels: Labels) -> list[Route]:
     return found or [node]
 
 
+def possible(node: Route, labels: Labels) -> list[Route]:
+    """The routes an alert may end in of which only some labels are known; the others may have any value.
+
+    Never too few: where it is not certain that a child takes the alert, the node itself counts too.
+    """
+    if not all(matcher.matches(labels) for matcher in node.matchers if matcher.name in labels):
+        return []
+    found: list[Route] = []
+    taken = False
+    for child in node.children:
+        below = possible(child, labels)
+        found += below
+        if below and all(matcher.name in labels for matcher in child.matchers):
+            taken = True
+            if not child.continues:
+                break
+    return found if taken else [*found, node]
+
+
 def strip_empty(labels: Labels) -> dict[str, str]:
     """An alert's labels as the server keeps them: the API drops those that are empty (api/v2, removeEmptyLabels)."""
     return {name: value for name, value in labels.items() if value != ""}

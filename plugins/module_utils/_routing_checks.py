@@ -307,6 +307,52 @@ def lint(config: Configuration) -> list[_checks.Cause]:
     ]
 
 
+def told_to_nobody(
+    config: Configuration, alerts: t.Sequence[Labels], critical: str = "critical"
+) -> tuple[list[str], list[_checks.Cause]]:
+    """Alerts of somebody else's rules that reach no integration, whatever labels their series bring.
+
+    That somebody leaves warnings untold may be meant: it is advice. A critical alert that nobody gets is a fault, and
+    so is it when no alert at all reaches anybody. Alerts of severity none are not for people.
+
+    :param alerts: label sets as the rules write them; a value with a template may be anything.
+    """
+    silent: dict[tuple[str, ...], list[str]] = {}
+    urgent: dict[tuple[str, ...], list[str]] = {}
+    heard = 0
+    for labels in alerts:
+        known = {name: value for name, value in labels.items() if "{{" not in value and value}
+        if known.get("severity") == "none":
+            continue
+        routes = _routing.possible(config.root, known)
+        if any(config.integrations.get(route.receiver) for route in routes):
+            heard += 1
+            continue
+        places = tuple(dict.fromkeys(f"{route.place} (receiver {route.receiver})" for route in routes))
+        group = urgent if known.get("severity") == critical else silent
+        group.setdefault(places, []).append(known.get("alertname", show(known)))
+    if not heard:
+        for places, names in silent.items():
+            urgent.setdefault(places, []).extend(names)
+        silent = {}
+    faults = [
+        cause(
+            "receiver_without_integration",
+            f"{_some(names)}: ends at {', '.join(places)}, where nobody is notified.",
+            f"give the receiver of {places[0].partition(' ')[0]} an integration, or add a route for these alerts "
+            "before it",
+        )
+        for places, names in urgent.items()
+    ]
+    return [f"{_some(names)} is told to nobody: {', '.join(places)}" for places, names in silent.items()], faults
+
+
+def _some(names: t.Sequence[str]) -> str:
+    unique = sorted(set(names))
+    more = f" and {len(unique) - 8} more" if len(unique) > 8 else ""
+    return ", ".join(unique[:8]) + more
+
+
 def coverage(
     config: Configuration, expectations: t.Sequence[dict[str, t.Any]], alerts: t.Sequence[Labels] = ()
 ) -> tuple[list[str], list[_checks.Cause]]:

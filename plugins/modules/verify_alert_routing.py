@@ -60,6 +60,15 @@ options:
     type: list
     elements: dict
     default: []
+  alerts_of_others:
+    description:
+      - Label sets of alerts as somebody else's rules write them, such as
+        RV(dataplatform.monitoring.verify_rules#module:alerts). The labels that their series bring are not known.
+      - A critical one that reaches no integration, whatever those labels are, is a fault of the tree, and so is it when
+        none of them reaches any. Others that nobody is told of are notes.
+    type: list
+    elements: dict
+    default: []
   oracle:
     description:
       - Whether the first replica is also asked itself, by a synthetic alert for each expectation.
@@ -240,6 +249,10 @@ def judge(module: AnsibleModule) -> None:
         return
     checks = [_routing_checks.judge(item, config, now) for item in params["expectations"]]
     advice, silent = _routing_checks.coverage(config, params["expectations"], params["alerts"])
+    if params["alerts_of_others"]:
+        given = [{str(name): str(value) for name, value in item.items()} for item in params["alerts_of_others"]]
+        untold, faults = _routing_checks.told_to_nobody(config, given)
+        advice, silent = [*advice, *untold], [*silent, *faults]
     if params["lint"]:
         causes = [*_routing_checks.lint(config), *silent]
         expected = "every route reachable, every alert told to somebody"
@@ -271,6 +284,7 @@ def main() -> None:
                 "alertmanager": {"type": "str"},
                 "matcher_mode": {"type": "str", "choices": ["fallback", "classic", "utf8"], "default": "fallback"},
                 "alerts": {"type": "list", "elements": "dict", "default": []},
+                "alerts_of_others": {"type": "list", "elements": "dict", "default": []},
                 "oracle": {"type": "bool", "default": False},
                 "lint": {"type": "bool", "default": True},
             },

@@ -103,6 +103,12 @@ rules:
   returned: always
   type: dict
   sample: {pod monitoring/prometheus-kube-prometheus-stack-prometheus-0: 112}
+alerts:
+  description: Label sets of the alerting rules that run, as they are written, each once. Values may hold templates.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{alertname: InstanceDown, severity: critical}]
 waited:
   description: Seconds from the first observation to the last.
   returned: always
@@ -116,6 +122,7 @@ rounds:
 """
 
 import traceback
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _argspec, _checks, _servers
@@ -123,7 +130,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_collect import Collector
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_loop import judge_until_final
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_model import Expectation
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_model import Expectation, Replica
 
 OPTIONS = {
     "expectations": {"type": "list", "elements": "dict", "required": True},
@@ -154,9 +161,19 @@ def run(module: AnsibleModule) -> None:
         [judgement.check for judgement in outcome.judgements],
         notes,
         rules={replica.label: sum(len(group.rules) for group in replica.groups) for replica in replicas},
+        alerts=_alerts(replicas),
         waited=round(outcome.waited, 2),
         rounds=outcome.rounds,
     )
+
+
+def _alerts(replicas: t.Sequence[Replica]) -> list[dict[str, str]]:
+    """What the alerts of the first replica are labelled by their rules."""
+    rules = [rule for replica in replicas[:1] for group in replica.groups for rule in group.rules]
+    found = {
+        tuple(sorted({**rule.labels, "alertname": rule.name}.items())) for rule in rules if rule.kind == "alerting"
+    }
+    return [dict(item) for item in sorted(found)]
 
 
 def main() -> None:

@@ -157,5 +157,8 @@ def test_critical_alerts_that_end_in_the_null_receiver(plain: Plain, tmp_path: P
     causes = [one["code"] for one in [found["cause"], *found["other_causes"]]]
     assert causes == ["route_takes_it_elsewhere", "receiver_without_integration"]
     assert 'severity="critical"' in found["cause"]["message"]
+    # What the rules say is enough to know it.
+    assert code(checks["routing/tree"]) == "receiver_without_integration"
+    assert checks["routing/tree"]["cause"]["message"].startswith("InstanceDown, Watchdog: ends at route.routes[0]")
     grouping = checks["routing/team a"]
     assert (grouping["status"], code(grouping)) == ("unknown", "configuration_unreadable")

@@ -266,3 +266,53 @@ def test_nearest_prefers_a_change_that_was_proven():
     )
     found = explain.nearest(root, "email", CRITICAL)
     assert found.proven and found.fix == "set continue: true on route.routes[0]"
+
+
+class TestToldToNobody:
+    """Alerts of which only the rules' own labels are known."""
+
+    ALERTS = [
+        {"alertname": "Down", "severity": "critical"},
+        {"alertname": "Slow", "severity": "warning"},
+        {"alertname": "Watchdog", "severity": "none"},
+    ]
+
+    @staticmethod
+    def judge(route, alerts=ALERTS):
+        hook = {"webhook_configs": [{"url": "http://x/"}]}
+        config = {"route": route, "receivers": [{"name": "pager", **hook}, {"name": "null"}, {"name": "nobody"}]}
+        return checks.told_to_nobody(checks.Configuration.of(config), alerts)
+
+    def test_everything_reaches_somebody(self):
+        assert self.judge({"receiver": "pager"}) == ([], [])
+
+    def test_warnings_may_be_left_untold_and_that_is_advice(self):
+        notes, faults = self.judge(
+            {"receiver": "null", "routes": [{"receiver": "pager", "matchers": ["severity=critical"]}]}
+        )
+        assert (notes, faults) == (["Slow is told to nobody: route (receiver null)"], [])
+
+    def test_a_critical_alert_that_nobody_gets(self):
+        notes, faults = self.judge(
+            {"receiver": "pager", "routes": [{"receiver": "null", "matchers": ["severity=critical"]}]}
+        )
+        assert notes == []
+        assert [one["code"] for one in faults] == ["receiver_without_integration"]
+        assert faults[0]["message"] == "Down: ends at route.routes[0] (receiver null), where nobody is notified."
+
+    def test_no_alert_reaches_anybody(self):
+        _notes, faults = self.judge({"receiver": "nobody"})
+        assert [one["message"] for one in faults] == [
+            "Down, Slow: ends at route (receiver nobody), where nobody is notified."
+        ]
+
+    def test_a_route_for_a_label_that_series_bring_may_take_it(self):
+        route = {"receiver": "null", "routes": [{"receiver": "pager", "matchers": ["namespace=~team-.*"]}]}
+        assert self.judge(route) == ([], [])
+        route["routes"].insert(0, {"receiver": "null", "matchers": ["severity=~critical|warning"]})
+        assert len(self.judge(route)[1]) == 1
+
+    def test_a_templated_label_may_be_anything(self):
+        route = {"receiver": "null", "routes": [{"receiver": "pager", "matchers": ["severity=critical"]}]}
+        alerts = [{"alertname": "X", "severity": "{{ $labels.severity }}"}]
+        assert self.judge(route, alerts) == ([], [])
