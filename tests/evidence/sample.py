@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documents for pages: a platform that is well, one with faults, one that attacks the page, one that is too large.
 
-Shapes are those of the modules; the curves are computed, so that every picture of them is the same.
+Shapes are those of the modules.
 """
 
 from __future__ import annotations
 
-import math
-import random
 from typing import Any
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
@@ -18,9 +16,10 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _report_compare,
 )
 
+from tests.evidence.sample_boards import boards, panel_of
+
 NOW = "2026-11-23T19:07:41Z"
 BEFORE = "2026-11-23T18:41:39Z"
-END = 1795460861
 SERVICES = ("trino", "superset", "doris-fe", "doris-be", "datahub", "postgresql", "elasticsearch", "minio", "vault",
             "ingress", "cert-manager", "apiserver", "kubelet", "coredns", "node-exporter", "kube-state-metrics",
             "prometheus", "alertmanager", "loki", "kafka", "promtail", "blackbox")  # fmt: skip
@@ -118,110 +117,6 @@ def _delivery() -> _report.Verdict:
         _checks.not_applicable("cluster", "replicas form one cluster", "there is one replica by design"),
         _checks.ok("Prometheus to Alertmanager", "sends to 1 Alertmanager, loses nothing", "sends to 1"),
     )
-
-
-def curve(seed: int, low: float, high: float, shape: str = "wave", points: int = 60) -> list[list[float]]:
-    """An hour of values every minute, the same for the same seed."""
-    chance = random.Random(seed)  # noqa: S311 - a drawing
-    out, value = [], (low + high) / 2
-    for step in range(points):
-        at = step / (points - 1)
-        if shape == "wave":
-            value = low + (high - low) * (0.5 + 0.42 * math.sin(at * 9 + seed)) + chance.gauss(0, (high - low) * 0.05)
-        elif shape == "grow":
-            value = low + (high - low) * at + chance.gauss(0, (high - low) * 0.01)
-        elif shape == "saw":
-            value = low + (high - low) * ((at * 5 + seed * 0.3) % 1)
-        elif shape == "spike":
-            value = low + (high - low) * (0.05 + math.exp(-(((at - 0.7) * 18) ** 2))) * chance.uniform(0.85, 1)
-        else:
-            value = high
-        out.append([END - 60 * (points - 1 - step), max(low * 0.5, value) if low >= 0 else value])
-    return out
-
-
-def _panel(
-    number: int, title: str, unit: str, low: float, high: float, shape: str = "wave", **more: Any
-) -> dict[str, Any]:
-    names = more.pop("names", ["value"])
-    series = [
-        {"name": name, "points": curve(number * 7 + index, low, high / (1 + 0.45 * index), shape)}
-        for index, name in enumerate(names)
-    ]
-    base = {"id": number, "title": title, "type": "timeseries", "unit": unit, "status": "data", "reason": ""}
-    return {**base, "thresholds": [], "series": series, **more}
-
-
-def _empty(number: int, title: str, reason: str, status: str = "empty_ok") -> dict[str, Any]:
-    return {"id": number, "title": title, "type": "timeseries", "unit": "", "status": status, "reason": reason,
-            "thresholds": [], "series": []}  # fmt: skip
-
-
-def boards() -> list[dict[str, Any]]:
-    """Nine boards, as M(dataplatform.monitoring.verify_dashboards) returns them."""
-    stat = {"type": "stat"}
-    rows: list[tuple[str, list[dict[str, Any]]]] = [
-        ("Cluster health", [
-            _panel(1, "CPU by node", "percentunit", 0.22, 0.61, names=["lab-1"], thresholds=[0.8]),
-            _panel(2, "Memory by node", "percentunit", 0.55, 0.66, names=["lab-1"], thresholds=[0.8]),
-            _panel(3, "Pods by node", "short", 41, 41, "flat", **stat),
-            _panel(4, "Network", "Bps", 2e5, 3e6, names=["receive", "transmit"]),
-            _panel(5, "Volume use", "percentunit", 0.1, 0.71, "grow", names=["minio-data", "postgresql-data", "loki-0"],
-                   type="bargauge", thresholds=[0.85]),
-            _panel(6, "Disk latency", "s", 0.0006, 0.004, "spike", names=["read", "write"]),
-            _empty(7, "Restarts in the last hour", "no container restarted: that is good"),
-        ]),
-        ("Data platform", [
-            _panel(11, "DataHub sync progress", "short", 0, 340, "saw"),
-            _panel(12, "Trino query latency", "s", 0.4, 2.8, names=["p95", "p50"], thresholds=[5]),
-            _panel(13, "Trino queue", "short", 0, 6, "spike"),
-            _panel(14, "Doris ingestion rate", "rowsps", 8e3, 2.1e4),
-            _panel(15, "Superset performance", "s", 0.12, 0.9, names=["p95", "p50"]),
-            _panel(16, "MinIO throughput", "Bps", 1.2e6, 9e6, names=["sent", "received"]),
-            _panel(17, "PostgreSQL transactions", "ops", 22, 61),
-            _panel(18, "Kafka consumer lag", "short", 0, 900, "saw", names=["indexer", "mce-consumer", "audit"]),
-            _panel(19, "Elasticsearch heap", "percentunit", 0.35, 0.74, "saw", thresholds=[0.85]),
-        ]),
-        ("Kubernetes infrastructure", [
-            _panel(21, "API server latency, p99", "s", 0.02, 0.3, names=["LIST", "GET", "PATCH"], thresholds=[1]),
-            _empty(22, "API server errors", "no request failed: that is good"),
-            _panel(23, "Ingress traffic", "reqps", 3, 9),
-            _panel(24, "DNS, p99", "s", 0.0008, 0.006, "spike"),
-            _panel(25, "Certificates, days left", "d", 61, 89, type="table", names=["platform-tls", "trino-tls"]),
-            _panel(26, "Vault sealed", "bool_yes_no", 0, 0, "flat", **stat),
-        ]),
-        ("SLO overview", [
-            _panel(31, "Budget left", "percentunit", 0.4, 0.97, type="bargauge", names=["trino", "superset"]),
-            _panel(32, "Burn rate, 1h", "short", 0.1, 1.4, "spike", names=["superset", "trino"], thresholds=[1]),
-            _panel(33, "Coverage of the window", "percentunit", 0.003, 0.0034, "grow"),
-        ]),
-        ("SLO detail", [
-            _panel(41, "Error ratio by window", "percentunit", 0, 0.0021, "spike", names=["5m", "1h", "6h"]),
-        ]),
-        ("Service overview", [
-            _panel(51, "Targets up", "short", 22, 22, "flat", **stat),
-            _panel(52, "Scrape duration", "s", 0.004, 0.09, names=["minio", "kubelet", "trino"]),
-        ]),
-        ("Logs", [
-            _panel(61, "Lines by namespace", "cps", 0.2, 14, names=["data-platform", "monitoring", "kube-system"]),
-            _panel(62, "Errors", "cps", 0, 0.3, "spike"),
-            _empty(63, "Discarded lines", "nothing was discarded: that is good"),
-        ]),
-        ("Alerting", [
-            _empty(71, "Firing now", "nothing fires but the heartbeat: that is good"),
-            _panel(72, "Notifications", "ops", 0.01, 0.08, names=["email", "slack", "pagerduty", "webhook"]),
-            _panel(73, "Time to page", "s", 5.2, 5.3, "flat", **stat),
-        ]),
-        ("Business and capacity", [
-            _panel(81, "Queries served today", "short", 1000, 18240, "grow", **stat),
-            _panel(82, "Datasets fresh", "percentunit", 0.96, 1, "flat", **stat),
-            _panel(83, "Storage growth", "bytes", 4.1e9, 4.6e9, "grow", names=["minio", "postgresql"]),
-        ]),
-    ]  # fmt: skip
-    return [
-        {"uid": title.lower().replace(" ", "-"), "title": title, "folder": "Data platform", "panels": panels}
-        for title, panels in rows
-    ]
 
 
 def slos(burning: bool = False) -> list[dict[str, Any]]:
@@ -416,7 +311,7 @@ def huge() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     many = []
     for number in range(100):
         names = [f"series {index}" for index in range(8)]
-        panels = [_panel(number * 20 + n, f"Panel {n} of {number}", "s", 0.1, 3, names=names) for n in range(15)]
+        panels = [panel_of(number * 20 + n, f"Panel {n} of {number}", "s", 0.1, 3, names=names) for n in range(15)]
         many.append({"uid": f"b{number}", "title": f"Board {number}", "folder": "Many", "panels": panels})
     checks = [_checks.ok(f"target number {number}", "1 target up", "1 target up") for number in range(10_000)]
     return document([verdict("scrape", *checks)], boards=many, slos=slos()), many
