@@ -250,13 +250,15 @@ def _panel(placed: Placed, key: str, known: Known, titles: t.Mapping[str, str]) 
         if isinstance(column, dict) and "alert" in column:
             columns[name] = entries.bounds_of(known.bodies_of([column["alert"]], entry, where))
             bodies |= known.bodies_of([column["alert"]], entry, where)
+    own = entries.own_bounds(panel, known.burn)
+    pages = {one.alert: known.runbook(one.alert, {}) for one in own if one.alert}
     around = Surroundings(
         bounds=[
             *entries.bounds_of({name: bodies[name] for name in entries.alerts_of(panel) if name in bodies}),
-            *entries.own_bounds(panel),
+            *own,
         ],
         column_bounds=columns,
-        runbooks={name: known.runbook(name, body) for name, body in bodies.items()},
+        runbooks={**{name: known.runbook(name, body) for name, body in bodies.items()}, **pages},
         links=[(f"Board: {titles[one]}", text.board_address(uid_of(one))) for one in _linked(placed, key, titles)],
         logs=known.logs,
         namespace=(entry["namespace"] or "") if entry and entry["logs"] else "",

@@ -13,13 +13,14 @@ import dataclasses
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _boards_style as style
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _rules, _rules_files
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _rules, _rules_files, _slo, _slo_burn
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._boards_schema import Panel, kinds
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import Entry, seconds, substitute_all
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import suggest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
 
-_DEFAULT_WINDOW = "28d"
+# Alert on the error budget by how quickly somebody has to look
+_BURN_ALERTS = {"page": "SLOBurnRatePage", "ticket": "SLOBurnRateTicket"}
 _COMPARED = (("equals", "=="), ("min", ">="), ("max", "<="))
 
 
@@ -37,6 +38,7 @@ class Known:
     logs: bool
     runbook_base_url: str = ""
     documented: frozenset[str] = frozenset()
+    burn: dict[str, style.Bound] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -61,6 +63,7 @@ class Known:
             logs=logs,
             runbook_base_url=runbook_base_url,
             documented=_rules.documented(),
+            burn=_burn_rates(catalogue),
         )
 
     def kinds(self) -> set[str]:
@@ -133,17 +136,33 @@ def bounds_of(bodies: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[style.Bound
     return [one for one in found if one is not None]
 
 
-def own_bounds(panel: Panel) -> list[style.Bound]:
-    """Thresholds that the panel itself gives."""
-    return [
-        style.Bound(float(one.get("above", one.get("below", 0))), "above" in one, one["is"])
-        for one in panel.get("thresholds") or ()
-    ]
+def own_bounds(panel: Panel, burn: t.Mapping[str, style.Bound]) -> list[style.Bound]:
+    """Thresholds that the panel itself gives. :param burn: burn rate by the name of its pair of windows."""
+    found = []
+    for one in panel.get("thresholds") or ():
+        value = one.get("above", one.get("below"))
+        if isinstance(value, str):
+            found += [dataclasses.replace(burn[value], meaning=one["is"])] if value in burn else []
+        else:
+            found.append(style.Bound(float(value), "above" in one, one["is"]))
+    return found
+
+
+def _burn_rates(catalogue: t.Mapping[str, t.Any]) -> dict[str, style.Bound]:
+    """Where alerts on error budgets draw their lines; the lowest where objectives differ in their windows."""
+    slos = _slo.slos(catalogue)
+    found = {}
+    for pair in _slo_burn.PAIRS if slos else ():
+        limit = min(_slo_burn.factor(pair, one.seconds, one.budget) for one in slos)
+        found[pair.name] = style.Bound(
+            round(limit, 10), True, "warning", _BURN_ALERTS[pair.severity], f"over {pair.long} and {pair.short}"
+        )
+    return found
 
 
 def tokens_of(entry: Entry) -> dict[str, t.Any]:
     """What the tokens of a panel made once per entry stand for."""
-    window = seconds(str((entry["slo"] or {}).get("window") or _DEFAULT_WINDOW)) or 0.0
+    window = seconds(str((entry["slo"] or {}).get("window") or _slo.WINDOW)) or 0.0
     return {
         "health": healthy(entry["health"]) if entry["health"] else None,
         "job": entry["job"],

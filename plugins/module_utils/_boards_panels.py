@@ -81,7 +81,7 @@ def grafana_panel(panel: Panel, around: Surroundings) -> dict[str, t.Any]:
 
 def _description(panel: Panel, bounds: t.Sequence[style.Bound]) -> str:
     parts = [panel["description"].strip()]
-    parts += [one.sentence() for one in bounds]
+    parts += [one.sentence() for one in bounds if one.alert]
     if "may_be_empty" in panel:
         parts.append(f"Empty is good: {panel['may_be_empty'].strip()}")
     return "\n\n".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)

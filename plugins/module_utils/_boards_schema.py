@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _boards_style as style
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _slo_burn
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._catalogue import tokens_in
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._endpoint_schema import Problem, check, suggest
 
@@ -27,6 +28,8 @@ TYPES: dict[str, tuple[int, int]] = {
     "logs": (24, 10),
     "state-timeline": (12, 8),
 }
+# Burn rates at which alerts on error budgets fire: they depend on the objectives' windows
+BURN_RATES = tuple(pair.name for pair in _slo_burn.PAIRS)
 # What must be true of an entry, for panels and rows made once per entry; of any entry, for all others.
 CONDITIONS = ("business", "health", "logs", "probe", "slo")
 # What resolution fills in, and what is filled in for each entry in a board's own file.
@@ -92,7 +95,8 @@ PANEL: dict[str, t.Any] = {
             "items": {
                 "type": "object",
                 "required": ["is"],
-                "properties": {"above": {"type": "number"}, "below": {"type": "number"}, "is": _MEANING},
+                # a number, or the burn rate at which a pair of windows alerts
+                "properties": {"above": {"x-types": ["number", "string"]}, "below": {"type": "number"}, "is": _MEANING},
             },
         },
         "target": {"type": "number"},
@@ -201,6 +205,9 @@ def _problems(panel: t.Any, boards: t.Collection[str], *, own_board: bool) -> li
     for number, threshold in enumerate(panel.get("thresholds") or ()):
         if ("above" in threshold) == ("below" in threshold):
             found.append(Problem(f"thresholds[{number}]", "needs above or below", "write {above: 0.8, is: warning}"))
+        elif isinstance(threshold.get("above"), str) and threshold["above"] not in BURN_RATES:
+            remedy = suggest(threshold["above"], BURN_RATES, "write a number, or")
+            found.append(Problem(f"thresholds[{number}].above", f"{threshold['above']} is no burn rate", remedy))
     if "thresholds" in panel and ("alert" in panel or "alerts" in panel):
         found.append(Problem("thresholds", "an alert has them already", "remove thresholds, or the alert"))
     known = TOKENS | GRAFANA_TOKENS

@@ -100,7 +100,10 @@ def mapping(name: str) -> list[dict[str, t.Any]]:
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """From where on a number is bad: C(above) or below C(value), and how bad."""
+    """From where on a number is bad: C(above) or below C(value), and how bad.
+
+    C(alert) is the one that fires then, C(after) what it waits for ("for 10m", "over 1h and 5m").
+    """
 
     value: float
     above: bool
@@ -110,9 +113,8 @@ class Bound:
 
     def sentence(self) -> str:
         """What the alert does, for the panel's description."""
-        shown = f"{self.value:g}"
-        waits = f" for {self.after}" if self.after and self.after not in ("0s", "0") else ""
-        return f"{self.alert} fires {'above' if self.above else 'below'} {shown}{waits}."
+        waits = f" {self.after}" if self.after else ""
+        return f"{self.alert} fires {'above' if self.above else 'below'} {self.value:g}{waits}."
 
 
 def bound_of(name: str, body: t.Mapping[str, t.Any]) -> Bound | None:
@@ -132,7 +134,8 @@ def bound_of(name: str, body: t.Mapping[str, t.Any]) -> Bound | None:
         if wanted is not None and value != wanted:
             continue
         meaning = {"critical": "critical", "warning": "warning"}.get(str(body.get("severity")), "info")
-        after = str(body.get("for") or "")
+        waits = str(body.get("for") or "0s")
+        after = f"for {waits}" if waits not in ("0s", "0") else ""
         if node.op in (*_LOW, *_HIGH):
             return Bound(value, node.op in _HIGH, meaning, name, after)
         if node.op == "==":

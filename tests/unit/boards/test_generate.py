@@ -120,6 +120,18 @@ def test_two_lines_in_order() -> None:
     assert [one["color"] for one in _boards_style.steps(high)] == ["green", "orange", "red"]
 
 
+def test_burn_rates_are_those_of_the_windows(kit: Any) -> None:
+    """28 days: the same part of the budget is gone at 13.44 instead of 14.4. The strictest window counts."""
+    month = {**TRINO, "slo": {"objective": 99.9, "window": "30d"}}
+    four_weeks = {**TRINO, "name": "adhoc", "selector": {"app": "adhoc"}, "slo": {"objective": 99.9, "window": "28d"}}
+    title = "Burn rate over an hour and five minutes"
+    for given, limit in (([month], 14.4), ([month, four_weeks], 13.44)):
+        panel = kit.panel(kit.boards(*given)["slo-detail"], title)
+        assert steps(panel) == [("green", None), ("red", limit)]
+        assert f"SLOBurnRatePage fires above {limit} over 1h and 5m." in panel["description"]
+        assert "Runbook: SLOBurnRatePage" in [link["title"] for link in panel["links"]]
+
+
 def test_a_new_service_has_a_row_by_itself(kit: Any) -> None:
     shop = {"name": "shop", "namespace": "data-platform", "selector": {"app": "shop"}, "endpoints": [{"port": "http"}]}
     rows = [panel["title"] for panel in kit.boards(TRINO, shop)["overview"]["panels"] if panel["type"] == "row"]
