@@ -145,6 +145,12 @@ CAUSES: dict[str, Cause] = {
         "Prometheus knows of the fault, but the expression of the rule does not become true (or false again), or does "
         "not stay so for the time the rule demands.",
     ),
+    "drill_not_silent": Cause(
+        "delivery",
+        "A notification left although its alert was silenced for a drill",
+        "The silence does not match, is not known to every replica, or another alert goes to the same receiver: the "
+        "service that watches for the heartbeat's silence was not tried.",
+    ),
     "drill_not_received": Cause(
         "delivery",
         "The alert of a drill does not get to Alertmanager",

@@ -99,6 +99,8 @@ def expectation(phase: str, alert: str) -> tuple[str, str]:
     """Name of the check of the alert itself, and what is expected."""
     if phase == FIRING:
         return "alert", f"{alert} fires and reaches Alertmanager"
+    if phase == "silent":
+        return "silence", f"{alert} is sent to nobody"
     return "end of the alert", f"{alert} ends, and is over in Alertmanager"
 
 

@@ -23,9 +23,11 @@ options:
     type: dict
     required: true
   phase:
-    description: Whether it is to fire, or to end.
+    description:
+      - Whether it is to fire, to end, or to be kept silent.
+      - With V(silent), it is watched for O(timeout) seconds that nothing is sent about it.
     type: str
-    choices: [firing, resolved]
+    choices: [firing, resolved, silent]
     default: firing
   since:
     description: When the fault was made or ended, as a time with offset. By default now.
@@ -77,7 +79,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: One of the alert, one of its grouping while it fires, then one of each receiver it goes to.
+  description:
+    - One of the alert, one of its grouping while it fires, then one of each receiver it goes to.
+    - With O(phase=silent) only those of the receivers.
   returned: always
   type: list
   elements: dict
@@ -114,6 +118,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _alertmanager_source,
     _checks,
     _drill,
+    _drill_silence,
     _routing_checks,
     _unreached,
 )
@@ -141,7 +146,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers i
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "labels": {"type": "dict", "required": True},
-    "phase": {"type": "str", "choices": ["firing", "resolved"], "default": "firing"},
+    "phase": {"type": "str", "choices": ["firing", "resolved", "silent"], "default": "firing"},
     "since": {"type": "str"},
     "noticed": {"type": "str", "default": ""},
     "contains": {"type": "list", "elements": "str", "default": []},
@@ -167,13 +172,17 @@ def run(module: AnsibleModule) -> None:
         prometheus = replicas({**params["prometheus"], "query_timeout": params["query_timeout"]}, kube)[0]
         loaded, notes = _alertmanager_source.live(kube, apis, params)
         shown = shown_by(params["sinks"], params["query_timeout"], kube)
+        config = _routing_checks.Configuration.of(loaded.config, "fallback", loaded.exact)
+        if params["phase"] == "silent":
+            checks = _drill_silence.watch(labels, params["timeout"], apis, config, shown)
+            _checks.finish(module, checks, notes, timeline=[], lines=[])
+            return
     except ApiError as exc:
         told = ", ".join(f"{name}={value}" for name, value in labels.items())
         name, expected = _drill.expectation(params["phase"], told)
         checks = _unreached.unjudged([name], expected, _unreached.why(exc, "it"))
         _checks.finish(module, checks, timeline=[], lines=[])
         return
-    config = _routing_checks.Configuration.of(loaded.config, "fallback", loaded.exact)
     words = tuple(params["contains"]) or tuple(labels.values())
     asked = Asked(labels, params["phase"], begun, params["noticed"], words, told_of_ends(loaded.config))
     follower = Follower(asked, prometheus, apis, config, kube, shown)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 import threading
@@ -21,6 +22,7 @@ from tests.integration.programs import Program, free_port, status, wait_for
 from tests.lab_fixture import BIN
 
 NAME = "DRILL_CODE42"
+PLACES = {"email": "smtp", "pagerduty": "pagerduty"}
 
 
 class Prometheus(Program):
@@ -82,7 +84,7 @@ def follow(capsys, servers, sinks, **options):
         "prometheus": {"url": prometheus.url},
         "labels": {"alertname": NAME},
         "timeout": 60,
-        "sinks": {"email": {"url": sinks["smtp"].control}, "pagerduty": {"url": sinks["pagerduty"].control}},
+        "sinks": {name: {"url": sinks[sink].control} for name, sink in PLACES.items() if sink in sinks},
         **options,
     }
     with patch_module_args(given), pytest.raises(SystemExit):
@@ -164,6 +166,35 @@ def test_a_server_that_stays_away_is_a_cause(servers, healthy, capsys, away):
     assert result["failed"] and (result["lines"], result["timeline"]) == ([], [])
     assert [(check["name"], check["status"]) for check in result["checks"]] == [("alert", "unknown")]
     assert result["checks"][0]["cause"]["code"] == "server_unreachable" and dead in result["msg"]
+
+
+class TestSilence:
+    """Looked at is Alertmanager alone: the Prometheus is not asked."""
+
+    LABELS = {"alertname": "Watched", "severity": "critical"}
+
+    def watch(self, capsys, single, sinks):
+        given = {"labels": self.LABELS, "phase": "silent", "timeout": 8}
+        result = follow(capsys, (single, single), sinks, **given)
+        return {check["name"]: check for check in result["checks"]}
+
+    def test_nothing_is_sent(self, single, healthy, capsys):
+        checks = self.watch(capsys, single, {})
+        assert {name: check["status"] for name, check in checks.items()} == {
+            "pagerduty, silent": "ok",
+            "email, silent": "ok",
+        }
+
+    @pytest.mark.parametrize("seen", [False, True])
+    def test_something_is_sent(self, single, healthy, capsys, seen):
+        ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
+        alert = {"labels": {**self.LABELS, "service": f"s{seen}"}, "endsAt": ends.isoformat()}
+        later = threading.Timer(5.2, single.api.call, ["POST", "/api/v2/alerts", (), [alert]])
+        later.start()
+        check = self.watch(capsys, single, healthy if seen else {})["pagerduty, silent"]
+        later.join()
+        assert (check["status"], check["cause"]["code"]) == ("failed", "drill_not_silent")
+        assert ("Watched" in check["cause"]["message"]) == seen
 
 
 def test_an_alert_that_alertmanager_does_not_get(servers, single, healthy, capsys):
