@@ -30,7 +30,7 @@ check: venv ## The quick gates and the unit tests, within a minute
 	@$(pytest) --stages=static,unit,changed $(ARGS)
 
 test: venv ## Every test, on the lab; ends with times, skips and the verdict
-	@env -u KUBECONFIG $(venv)/bin/python -m lab build
+	@env -u KUBECONFIG LAB_PROVIDER=native $(venv)/bin/python -m lab build
 	@$(pytest) --stages=all -n 3 $(ARGS)
 
 unit: venv ## Unit tests only

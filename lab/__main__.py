@@ -9,25 +9,30 @@ import os
 import sys
 from pathlib import Path
 
-from . import existing, native
+from . import existing, kind, native, ownership
 from .errors import LabError
 from .paths import KUBECONFIG
 
 COMMANDS = ("up", "down", "status", "logs", "build")
 
-#: `kind`, a cluster in Docker, joins these two as a module with the same functions.
-PROVIDERS = {"existing": existing, "native": native}
+#: Modules with the same functions, one for each command.
+PROVIDERS = {"existing": existing, "kind": kind, "native": native}
 
 
 def provider(environment: dict[str, str]) -> str:
-    """Which provider: LAB_PROVIDER, else `existing` where KUBECONFIG names another cluster, else `native`."""
+    """Which provider: LAB_PROVIDER, else `existing` where KUBECONFIG names another cluster, else the one whose lab is
+    set up, else `kind` where Docker runs, else `native`."""
     chosen = environment.get("LAB_PROVIDER")
     if chosen:
         if chosen not in PROVIDERS:
-            raise LabError(f"LAB_PROVIDER={chosen}: there is no such provider: set it to {' or '.join(PROVIDERS)}")
+            raise LabError(f"LAB_PROVIDER={chosen}: there is no such provider: set it to {', '.join(PROVIDERS)}")
         return chosen
     given = environment.get("KUBECONFIG")
-    return "existing" if given and Path(given).resolve() != KUBECONFIG.resolve() else "native"
+    if given and Path(given).resolve() != KUBECONFIG.resolve():
+        return "existing"
+    if kind.COMPLETE.exists():
+        return "kind"
+    return "native" if ownership.owner() is not None or not kind.has_docker() else "kind"
 
 
 def main(arguments: list[str]) -> int:

@@ -25,9 +25,9 @@ PARTS = {"platform": secrets.ensure, "sinks": receivers.ensure}
 DEADLINE = 300
 
 
-def apply() -> bool:
+def apply(parts: dict[str, Callable[[], list[str]]] = PARTS) -> bool:
     """Every part, where it differs. True when anything changed."""
-    changed = [apply_part(name, ensure) for name, ensure in PARTS.items()]
+    changed = [apply_part(name, ensure) for name, ensure in parts.items()]
     return any(changed)
 
 

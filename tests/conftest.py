@@ -16,6 +16,8 @@ def _clean_environment() -> None:
     for name in list(os.environ):
         if name == "KUBECONFIG" or name.startswith(("K8S_AUTH_", "HELM_", "ANSIBLE_", "MOLECULE_", "LAB_")):
             del os.environ[name]
+    # Where Docker runs too: what the tests know of is the lab that is built here.
+    os.environ["LAB_PROVIDER"] = "native"
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(Path(sys.prefix) / "collections")
     # Not resolved: sys.executable lies in the environment's own bin, its target does not.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

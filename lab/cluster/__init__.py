@@ -141,7 +141,7 @@ def _finish() -> None:
             doing="waiting for CoreDNS")  # fmt: skip
 
 
-def mark(checkout: Path) -> None:
+def mark(checkout: Path, provider: str = "native") -> None:
     """The ConfigMap without which fault tests refuse a cluster."""
     apply(
         [
@@ -149,7 +149,7 @@ def mark(checkout: Path) -> None:
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
                 "metadata": {"name": MARKER, "namespace": "kube-system"},
-                "data": {"provider": "native", "checkout": str(checkout)},
+                "data": {"provider": provider, "checkout": str(checkout)},
             }
         ],
         doing="marking the cluster as the lab",

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from lab import kind
 from tests.lab_fixture import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +37,42 @@ def test_scenario(scenario: str, lab: Lab) -> None:
 
 def test_every_scenario_is_run_or_known() -> None:
     found = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
-    assert found == set(SCENARIOS)
+    assert found == {*SCENARIOS, "kind"}
+
+
+@pytest.mark.skipif(not kind.has_docker(), reason="no Docker here")
+def test_kind() -> None:
+    done = molecule("test", "--scenario-name", "kind", environment=dict(os.environ))
+    assert done.returncode == 0, f"molecule test -s kind\n{done.stdout[-12000:]}\n{done.stderr[-6000:]}"
+
+
+@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "molecule" / "shared").glob("*.yml")))
+def test_what_kind_shares_is_understood(playbook: str) -> None:
+    """Short of Docker: every step of the scenario, with its inventory."""
+    done = subprocess.run(
+        ["ansible-playbook", "--syntax-check", "-i", "inventories/kind", f"molecule/shared/{playbook}"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif("CHARTS" not in os.environ, reason="CHARTS names no folder with the upstream charts")
+def test_the_real_charts_take_what_kind_sets(lab: Lab) -> None:
+    """Nothing is installed: Helm renders the charts with the values of inventories/kind, and the cluster reads them."""
+    charts = Path(os.environ["CHARTS"])
+    names = {
+        "prometheus_operator_chart_ref": "kube-prometheus-stack",
+        "loki_chart_ref": "loki",
+        "loki_agent_chart_ref": "alloy",
+    }
+    options = [option for name, chart in names.items() for option in ("-e", f"{name}={charts / chart}")]
+    done = subprocess.run(
+        ["ansible-playbook", "--check", "--diff", "-i", "inventories/kind", "playbooks/day1.yml", *options],
+        cwd=ROOT, env=lab.environment(),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-4000:]}"
+    assert "failed=0" in done.stdout
 
 
 def test_the_default_scenario_makes_and_removes_no_cluster() -> None:
