@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Takes the pictures of docs/pictures from a page of evidence; `make pictures PAGE=evidence/lab/.../report.html`.
 
-Without a page the newest one of the lab is taken. The same page gives the same pictures where the same fonts are
-installed; those that are committed were taken with Debian's fonts-inter and fonts-jetbrains-mono.
+Without a page the newest one of the lab is taken; what faults look like comes from the sample of the tests. The same
+page gives the same pictures where the same fonts are installed; those that are committed were taken with Debian's
+fonts-inter and fonts-jetbrains-mono.
 """
 
 from __future__ import annotations
 
 import struct
 import sys
+import tempfile
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -17,6 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from ansible_collections.dataplatform.monitoring.plugins.plugin_utils import _page  # noqa: E402
+
+from tests.evidence import sample  # noqa: E402
 from tests.evidence.browser import Browser, browser  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
@@ -108,17 +113,20 @@ def main() -> None:
     """Take all of them and say how large they are."""
     page = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 and sys.argv[1] else newest()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with browser() as running:
-        for name, dark, take in (
-            ("report-light.png", False, top),
-            ("report-dark.png", True, top),
-            ("report-boards.png", False, boards),
+    with browser() as running, tempfile.TemporaryDirectory() as folder:
+        faults = Path(folder) / "report.html"
+        faults.write_text(_page.page(*sample.broken()), encoding="utf-8")
+        for name, source, dark, take in (
+            ("report-light.png", page, False, top),
+            ("report-dark.png", page, True, top),
+            ("report-boards.png", page, False, boards),
+            ("report-faults.png", faults, False, top),
         ):
-            running.open(page, width=WIDTH, dark=dark)
+            running.open(source, width=WIDTH, dark=dark)
             take(running, name)
             (FOLDER / name).write_bytes(smaller((FOLDER / name).read_bytes()))
             size = (FOLDER / name).stat().st_size
-            print(f"pictures: docs/pictures/{name}, {size // 1000} kB, of {page}")
+            print(f"pictures: docs/pictures/{name}, {size // 1000} kB, of {source}")
             if size > MOST_BYTES:
                 raise SystemExit(f"pictures: {name} is larger than {MOST_BYTES // 1000} kB")
 
