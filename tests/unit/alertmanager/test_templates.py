@@ -83,6 +83,16 @@ NOTIFICATIONS = {
     "bare": notification(alert({"x": "y"})),
     "nothing in common": notification(alert({"alertname": "A", "a": "1"}), alert({"alertname": "B"}, NOTES)),
     "resolved": notification(alert(FULL, NOTES, "resolved"), status="resolved"),
+    "test alert": notification(
+        alert(
+            {
+                **FULL,
+                "alertname": "DRILL QY8V84-1 ServiceDown",
+                "dataplatform_monitoring_synthetic": "delivery-QY8V84-1",
+            },
+            {"summary": "DRILL QY8V84-1: test of the notifications, nothing is wrong"},
+        )
+    ),
     "drill": notification(alert({**FULL, "dataplatform_monitoring_drill": "4F7K"}, NOTES)),
 }
 
@@ -103,6 +113,7 @@ def test_no_text_is_empty_or_has_a_hole(render, text, kind, name):
         ("nothing in common", "[FIRING 2] 2 alerts"),
         ("resolved", "[RESOLVED] ServiceDown of trino, critical, cluster prod"),
         ("drill", "DRILL 4F7K [FIRING] ServiceDown of trino, critical, cluster prod"),
+        ("test alert", "DRILL [FIRING] QY8V84-1 ServiceDown of trino, critical, cluster prod"),
     ],
 )
 def test_the_subject(render, name, subject):
@@ -115,6 +126,15 @@ def test_the_subject(render, name, subject):
 def test_every_page_of_a_drill_says_so(render, template, label, others):
     data = notification(alert({"alertname": "A", label: "true"}), *others)
     assert "DRILL" in render(f'{{{{ template "dataplatform.{template}" . }}}}', data)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("drill", "DRILL: trino is down"), ("test alert", "DRILL QY8V84-1: test of the notifications")]
+)
+@pytest.mark.parametrize("template", ["text", "slack", "html"])
+def test_an_alert_says_drill_once(render, template, name, begins):
+    shown = render(f'{{{{ template "dataplatform.{template}" . }}}}', NOTIFICATIONS[name])
+    assert begins in shown and "DRILL: DRILL" not in shown
 
 
 def test_a_page_that_is_none_says_nothing_of_a_drill(render):
