@@ -22,6 +22,7 @@ from lab.sinks.store import Store
 #: Enhanced status codes as of RFC 3463.
 REFUSALS = {
     "403": "550 5.7.1 Delivery not authorized, message refused",
+    "404": "550 5.1.1 Mailbox does not exist",
     "429": "451 4.7.1 Too many messages, try again later",
     "500": "451 4.3.0 Temporary failure, try again later",
 }

@@ -35,7 +35,8 @@ def _lines(sink: str, message: dict[str, Any]) -> Iterator[str]:
         yield from (_readable(line) for line in message.get("text", "").splitlines())
     elif sink == "pagerduty":
         verb = {"trigger": "triggered", "resolve": "resolved"}.get(message["action"], message["action"])
-        yield f"--- incident {message.get('incident', '')[:8]} {verb}, {when} UTC, severity {message.get('severity', '-')}"
+        incident, severity = message.get("incident", "")[:8], message.get("severity", "-")
+        yield f"--- incident {incident} {verb}, {when} UTC, severity {severity}"
         yield message.get("summary", "")
         details = message.get("details") or {}
         yield from str(details.get("alerts", "")).splitlines()

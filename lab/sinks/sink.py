@@ -4,7 +4,7 @@
 """python3 -m lab.sinks.sink smtp|slack|pagerduty|heartbeat: a receiver of notifications that shows what it got.
 
     GET  /messages   what was accepted and what was refused, as a person would read it
-    POST /mode       {"mode": "ok|403|429|500|500-then-ok|slow|refuse", "times": 2, "seconds": 60}
+    POST /mode       {"mode": "ok|403|404|429|500|500-then-ok|slow|refuse", "times": 2, "seconds": 60}
 
 Both on another port than the receiver itself. From the environment: ADDRESS, PORT, CONTROL_PORT, and what the sender
 has to know: SMTP_USER and SMTP_PASSWORD, SLACK_PATH, PAGERDUTY_ROUTING_KEY, HEARTBEAT_PATH.

@@ -16,7 +16,7 @@ from typing import Any
 KEPT = 200
 
 #: Failure modes, as POST /mode knows them. 500-then-ok takes `times`, slow takes `seconds`.
-MODES = ("ok", "403", "429", "500", "500-then-ok", "slow", "refuse")
+MODES = ("ok", "403", "404", "429", "500", "500-then-ok", "slow", "refuse")
 
 
 class Store:
@@ -47,7 +47,7 @@ class Store:
         return self._mode
 
     def failure(self) -> str | None:
-        """The mode that the next message meets: 403, 429, 500, or None. Waits here while the sink is slow."""
+        """The mode that the next message meets: 403, 404, 429, 500, or None. Waits here while the sink is slow."""
         with self._lock:
             mode, seconds = self._mode, self._seconds
             if mode == "500-then-ok":
@@ -58,7 +58,7 @@ class Store:
         if mode == "slow":
             time.sleep(seconds)
             return None
-        return mode if mode in ("403", "429", "500") else None
+        return mode if mode in ("403", "404", "429", "500") else None
 
     def accept(self, message: dict[str, Any]) -> None:
         """Keep a message that the sender was told is accepted."""

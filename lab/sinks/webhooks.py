@@ -35,6 +35,8 @@ def slack(store: Store, path: str) -> Handle:
         failure = store.failure()
         if failure == "403":
             return refuse(403, "invalid_token")
+        if failure == "404":
+            return refuse(404, "channel_not_found")
         if failure == "429":
             return refuse(429, "rate_limited", (("Retry-After", "30"),))
         if failure:
@@ -92,6 +94,8 @@ def pagerduty(store: Store, routing_key: str) -> Handle:
         failure = store.failure()
         if failure == "403":
             return refuse(403, "forbidden", "Forbidden", ["The integration key may not be used"])
+        if failure == "404":
+            return refuse(404, "not found", "Not Found", ["There is no such address"])
         if failure == "429":
             return refuse(429, "throttle exceeded", "Requests for this service are arriving too quickly", [])
         if failure:

@@ -33,6 +33,8 @@ class Sight:
     :param wait: when every attempt has begun. :param patience: when retries have ended.
     :param counted: False where the counters may be another receiver's: then only a message counts.
     :param shown: place that shows this receiver's messages, "" when there is none.
+    :param errors: what the log or the place says of this receiver. :param exact: they are about this very alert.
+    :param own_log: the log tells this alert's errors apart: as long as it has none, what was counted is another's.
     :param instead: titles of the newest messages there that are about something else.
     """
 
@@ -47,6 +49,8 @@ class Sight:
     instead: list[str] = dataclasses.field(default_factory=list)
     gained: dict[str, Counters] = dataclasses.field(default_factory=dict)
     errors: list[str] = dataclasses.field(default_factory=list)
+    exact: bool = False
+    own_log: bool = False
     held: list[dict[str, str]] = dataclasses.field(default_factory=list)
     attempted_at: float | None = None
     failing_since: float | None = None
@@ -91,6 +95,8 @@ def look(sight: Sight, now: float, last: bool = False) -> tuple[str, dict[str, s
     failed = [kind for kind in sight.missing() if sight.gained.get(kind, Counters()).failures]
     # Counters that may be another receiver's accuse nobody: its own errors in the log do.
     ours = sight.counted or bool(sight.errors)
+    if sight.own_log and not last and now < sight.patience:
+        ours = sight.exact
     if failed and ours:
         return FAILED, _failure(sight, failed[0], now)
     failing = [kind for kind in sight.missing() if sight.gained.get(kind, Counters()).requests_failed]
@@ -144,7 +150,7 @@ def _failure(sight: Sight, kind: str, now: float) -> dict[str, str]:
     told = f"{gained.requests_failed:g} of {gained.requests:g} requests failed within {now:.0f} s"
     if not gained.requests:
         told = "the notification failed before a request was made"
-    return failure(sight.receiver, sight.replica, kind, gained.failed, sight.errors, _place(sight), told)
+    return failure(sight.receiver, sight.replica, kind, gained.failed, sight.errors, _place(sight), told, sight.exact)
 
 
 def _not_attempted(sight: Sight, now: float) -> dict[str, str]:

@@ -38,6 +38,7 @@ class Trial:
     """One test alert. C(routes) are those that lead to receivers of the test.
 
     :param joins: places of routes whose group is active already, so that the alert waits for its next turn.
+    :param shared: places of routes whose group is not the alert's own, active or not.
     :param muted: why a route does not notify now, by place.
     """
 
@@ -46,6 +47,7 @@ class Trial:
     routes: tuple[Route, ...]
     joins: frozenset[str]
     muted: t.Mapping[str, str]
+    shared: frozenset[str] = frozenset()
 
     def of(self, receiver: str) -> list[Route]:
         """Routes of one receiver: each is a notification of its own."""
@@ -151,7 +153,7 @@ def trial(
         sends, why = _time_intervals.sends(route.mute, route.active, config.intervals, now)
         if not sends:
             muted[route.place] = why
-    return Trial(code, marked, meant, frozenset(joins), muted)
+    return Trial(code, marked, meant, frozenset(joins), muted, frozenset(shared))
 
 
 def kinds(config: Configuration, made: Trial, receiver: str) -> dict[str, int]:

@@ -109,15 +109,19 @@ def apart(reasons: t.Mapping[str, float], errors: t.Sequence[str]) -> list[tuple
     return found
 
 
-def code_of(reasons: t.Mapping[str, float], errors: t.Sequence[str], kind: str) -> str:
-    """The cause's code: a counted reason that says something, else the newest error, else what the kind implies."""
+def code_of(reasons: t.Mapping[str, float], errors: t.Sequence[str], kind: str, exact: bool = False) -> str:
+    """The cause's code: a counted reason that says something, else the newest error, else what the kind implies.
+
+    :param exact: the errors are of the alert that is judged. What is counted may be an earlier one's: they go first.
+    """
+    told = next((code for error in reversed(errors) if (code := _code_of_text(error))), None)
+    if exact and told:
+        return told
     for reason in sorted(reasons, key=lambda name: -reasons[name]):
         if reasons[reason] > 0 and reason in _BY_REASON:
             return _BY_REASON[reason]
-    for error in reversed(errors):
-        code = _code_of_text(error)
-        if code:
-            return code
+    if told:
+        return told
     # Every answer of an HTTP receiver has a reason: without one there was no answer.
     if reasons.get("other") and kind != "email":
         return "receiver_unreachable"
@@ -132,14 +136,15 @@ def failure(
     errors: t.Sequence[str],
     place: t.Mapping[str, str],
     told: str,
+    exact: bool = False,
 ) -> dict[str, str]:
     """The cause of a failed notification.
 
     :param where: the replica.
     :param place: C(credentials), where they are written, and C(log), the command that reads the log, for the fix.
-    :param told: what was counted, as text.
+    :param told: what was counted, as text. :param exact: as for C(code_of).
     """
-    code = code_of(reasons, errors, kind)
+    code = code_of(reasons, errors, kind, exact)
     words = f": {errors[-1]}" if errors else ""
     fix = _FIXES[code].format(receiver=receiver, **place)
     return cause(code, f"{receiver} ({kind}) on {where}: {told}{words}.", fix)

@@ -98,17 +98,22 @@ def with_code(messages: t.Iterable[t.Any], code: str) -> list[t.Any]:
 
 def pod_log(kube: Kube | None, api_label: str, seconds: float) -> list[_delivery_reasons.LogError]:
     """Errors of notifications in a Pod's log of the last seconds; none where it may not be read."""
+    return readable_log(kube, api_label, seconds) or []
+
+
+def readable_log(kube: Kube | None, api_label: str, seconds: float) -> list[_delivery_reasons.LogError] | None:
+    """The same, and None where it may not be read: then that nothing is found says nothing."""
     kind, _space, place = api_label.partition(" ")
     namespace, _slash, pod = place.partition("/")
     if kube is None or kind != "pod":
-        return []
+        return None
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
     params = [("container", "alertmanager"), ("sinceSeconds", str(max(1, int(seconds) + 1)))]
     try:
         response = kube.raw("GET", path, params)
     except ApiError:
-        return []
-    return _delivery_reasons.read_log(response.text()) if response.status == 200 else []
+        return None
+    return _delivery_reasons.read_log(response.text()) if response.status == 200 else None
 
 
 class Post(t.NamedTuple):
@@ -252,11 +257,15 @@ class Run:
                 said = [f"{item.get('status', '')} {item.get('reason', '')}".strip() for item in fresh]
                 sight.errors = [f"status code {text}" if sight.due.get("email") is None else text for text in said]
             if sight.sent_at is None and sight.failing_since is not None:
-                logged = [error for api in post.apis for error in pod_log(self._kube, api.label, passed)]
-                ours = [error for error in logged if error.receiver == sight.receiver]
+                logs = [readable_log(self._kube, api.label, passed) for api in post.apis]
+                ours = [error for log in logs for error in log or [] if error.receiver == sight.receiver]
                 # The group's name carries the code where it could be made unique: then it is this very alert.
                 exact = [error for error in ours if sight.code in error.group]
                 sight.errors = [error.text for error in exact or ours] or sight.errors
+                sight.exact = bool(exact)
+                sight.own_log = None not in logs and not any(
+                    route.place in post.made.shared for route in post.made.of(sight.receiver)
+                )
             if sight.attempted_at is None and not sight.held:
                 code = post.made.code
                 if code not in held:

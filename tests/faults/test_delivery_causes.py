@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's receivers fail in every way that can be switched on; each has its own cause, and then it is green again.
 
-What they got is read, and their mode switched, through the API server's proxy, as the verdict reads it.
+What they got is read, and their mode switched, through the API server's proxy, as the verdict reads it. All of them
+fail in one way at once: one verdict tells each apart.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
-from ansible_collections.dataplatform.monitoring.plugins.modules import alertmanager_silence, verify_alert_delivery
+from ansible_collections.dataplatform.monitoring.plugins.modules import (
+    alertmanager_silence,
+    verify_alert_delivery,
+    verify_alert_routing,
+)
 
 from tests.lab_fixture import Lab
 
@@ -28,6 +33,7 @@ LABELS = {
 }
 MODES = {
     "403": "credentials_refused",
+    "404": "receiver_refuses",
     "429": "receiver_rate_limits",
     "500": "receiver_server_error",
     "refuse": "receiver_unreachable",
@@ -39,58 +45,93 @@ class Sinks:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
 
-    def mode(self, receiver: str, mode: str) -> None:
-        place = self._kube.proxy("lab-sinks", "services", SINKS[receiver], "control")
-        assert place.call("POST", "/mode", (), {"mode": mode}).status == 200
+    def mode(self, mode: str, **more: Any) -> None:
+        """Switch all of them."""
+        for sink in SINKS.values():
+            place = self._kube.proxy("lab-sinks", "services", sink, "control")
+            assert place.call("POST", "/mode", (), {"mode": mode, **more}).status == 200
 
 
 @pytest.fixture
 def sinks(alerting: Lab) -> Iterator[Sinks]:
     found = Sinks(Kube({"kubeconfig": str(alerting.kubeconfig)}))
     yield found
-    for receiver in SINKS:
-        found.mode(receiver, "ok")
+    found.mode("ok")
 
 
-def judge(lab: Lab, capsys: pytest.CaptureFixture[str], receiver: str) -> dict[str, Any]:
-    options = {
-        "kubeconfig": str(lab.kubeconfig),
-        "namespace": "monitoring",
-        "send_test_alerts": True,
-        "expectations": [{"labels": LABELS[receiver]}],
-        "receivers": [receiver],
-        "report_only": True,
-    }
-    with patch_module_args(options), pytest.raises(SystemExit):
-        verify_alert_delivery.main()
-    return named(json.loads(capsys.readouterr().out)["checks"], receiver)
+def run(lab: Lab, capsys: pytest.CaptureFixture[str], module: Any, **options: Any) -> dict[str, Any]:
+    """A module as Ansible runs it; its result."""
+    given = {"kubeconfig": str(lab.kubeconfig), "namespace": "monitoring", "report_only": True, **options}
+    with patch_module_args(given), pytest.raises(SystemExit):
+        module.main()
+    return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("receiver", sorted(SINKS))
+def judge(lab: Lab, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
+    """The check of each receiver after a test alert."""
+    expectations = [{"labels": labels} for labels in LABELS.values()]
+    checks = run(lab, capsys, verify_alert_delivery, send_test_alerts=True, expectations=expectations)["checks"]
+    return {receiver: named(checks, receiver) for receiver in SINKS}
+
+
 @pytest.mark.parametrize("mode", sorted(MODES))
-def test_each_failure_has_its_own_cause_and_ends(marked, capsys, sinks, receiver, mode):
-    sinks.mode(receiver, mode)
-    bad = judge(marked, capsys, receiver)
-    assert (bad["status"], bad["cause"]["code"]) == ("failed", MODES[mode]), bad
-    sinks.mode(receiver, "ok")
-    assert judge(marked, capsys, receiver)["status"] == "ok"
+def test_each_failure_has_its_own_cause_and_ends(marked, capsys, sinks, mode):
+    sinks.mode(mode)
+    for receiver, check in judge(marked, capsys).items():
+        assert (check["status"], check["cause"]["code"]) == ("failed", MODES[mode]), (receiver, check)
+    sinks.mode("ok")
+    for receiver, check in judge(marked, capsys).items():
+        assert check["status"] == "ok", (receiver, check)
+
+
+def test_a_failure_that_ends_within_the_retries_is_none(marked, capsys, sinks):
+    sinks.mode("500-then-ok", times=2)
+    for receiver, check in judge(marked, capsys).items():
+        counted = check["details"]["replicas"][0]["counted"]
+        failed = sum(kind["failed_requests"] for kind in counted.values())
+        assert (check["status"], failed) == ("ok", 2), (receiver, check)
 
 
 def test_what_is_silenced_says_by_whom(marked, capsys, sinks):
     silence = {
-        "kubeconfig": str(marked.kubeconfig),
-        "namespace": "monitoring",
         "matchers": ['dataplatform_monitoring_synthetic=~"delivery-.+"'],
         "comment": "tests of the delivery verdict",
     }
+    kubeconfig = {"kubeconfig": str(marked.kubeconfig), "namespace": "monitoring"}
     try:
-        with patch_module_args({**silence, "duration": "5m"}), pytest.raises(SystemExit):
+        with patch_module_args({**kubeconfig, **silence, "duration": "5m"}), pytest.raises(SystemExit):
             alertmanager_silence.main()
         capsys.readouterr()
-        check = judge(marked, capsys, "email")
+        check = judge(marked, capsys)["email"]
         assert (check["status"], check["cause"]["code"]) == ("unknown", "alert_silenced")
         assert "tests of the delivery verdict" in check["cause"]["message"]
     finally:
-        with patch_module_args({**silence, "state": "absent"}), pytest.raises(SystemExit):
+        with patch_module_args({**kubeconfig, **silence, "state": "absent"}), pytest.raises(SystemExit):
             alertmanager_silence.main()
         capsys.readouterr()
+
+
+def test_an_alertmanager_without_a_ready_pod_is_a_cause_and_the_rest_is_judged(alerting, marked, capsys):
+    """By a Service that nobody stands behind: the shared Alertmanager goes on."""
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "t-nobody", "namespace": "monitoring"},
+        "spec": {"selector": {"app": "t-nobody"}, "ports": [{"name": "http-web", "port": 9093}]},
+    }
+    marked.kubectl("apply", "-f", "-", stdin=json.dumps(service))
+    try:
+        prometheus = {"namespace": "monitoring", "service": "prometheus-operated"}
+        checks = run(marked, capsys, verify_alert_delivery, service="t-nobody", prometheus=prometheus)["checks"]
+        for name in (*SINKS, "heartbeat", "somebody is told", "configuration"):
+            check = named(checks, name)
+            assert (check["status"], check["cause"]["code"]) == ("unknown", "server_unreachable"), check
+        assert named(checks, "Prometheus to Alertmanager")["status"] == "ok"
+        assert named(checks, "fire drill")["status"] in ("ok", "not_applicable")
+        expectations = [{"name": "critical", "labels": LABELS["pagerduty"], "receivers": ["pagerduty", "email"]}]
+        checks = run(marked, capsys, verify_alert_routing, service="t-nobody", expectations=expectations)["checks"]
+        # What the operator generated for it is known all the same.
+        assert named(checks, "critical")["status"] == "ok"
+        assert named(checks, "replicas")["cause"]["code"] == "server_unreachable"
+    finally:
+        marked.kubectl("-n", "monitoring", "delete", "service", "t-nobody")

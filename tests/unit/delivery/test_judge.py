@@ -80,6 +80,16 @@ def test_counters_of_others_prove_and_accuse_nobody():
     assert state(sight(REFUSED, counted=False), 5) == ("waiting", None)
 
 
+def test_a_failure_of_an_alert_before_is_not_this_ones():
+    """Its retries end while this one is watched; where the log tells alerts apart, it is believed."""
+    made = sight(REFUSED, own_log=True)
+    assert state(made, 5) == ("waiting", None)
+    made.errors, made.exact = ["dial tcp 10.0.0.1:8080: connect: connection refused"], True
+    assert state(made, 5) == ("failed", "receiver_unreachable")
+    made.exact = False
+    assert state(made, 500)[0] == "failed", "in the end what was counted is all there is"
+
+
 def test_one_replica_of_two():
     check = judge.check("slack", [sight(OK), sight(REFUSED)], 6)
     assert (check["status"], check["observed"]) == ("failed", "1 of 2 replicas")

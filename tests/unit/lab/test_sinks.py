@@ -118,7 +118,7 @@ class TestHeartbeat:
 
 
 class TestModes:
-    @pytest.mark.parametrize(("mode", "status"), [("403", 403), ("429", 429), ("500", 500)])
+    @pytest.mark.parametrize(("mode", "status"), [("403", 403), ("404", 404), ("429", 429), ("500", 500)])
     def test_every_sink_fails_as_told(self, store, mode, status):
         store.switch({"mode": mode})
         for handle, path in (
