@@ -150,7 +150,10 @@ def _age(pod: Object, now: float) -> float:
     return float("inf") if created is None else now - created
 
 
-_STUCK = ("CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
+_STUCK = (
+    "CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName",
+    "CreateContainerConfigError",
+)  # fmt: skip
 
 
 def _waiting(pod: Object) -> dict[str, t.Any]:

@@ -105,7 +105,7 @@ def pair(marked: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair
     two = "--for=jsonpath={.status.availableReplicas}=2"
     marked.kubectl("-n", NAMESPACE, "wait", two, "alertmanager", NAME, "--timeout=170s")
     yield found
-    marked.kubectl("delete", "namespace", NAMESPACE)
+    marked.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 @pytest.fixture(scope="module")

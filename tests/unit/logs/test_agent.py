@@ -156,9 +156,11 @@ def test_a_crash_is_told_with_how_it_ended() -> None:
     assert not found.settling
 
 
-def test_an_image_that_cannot_be_had() -> None:
-    state = {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}
-    assert codes(judge([node("n1")], [agent_pod("n1", ready=False, state=state, age=5)])) == ["agent_image"]
+@pytest.mark.parametrize("reason", ["ImagePullBackOff", "ErrImageNeverPull"])
+def test_an_image_that_cannot_be_had_is_not_waited_for(reason: str) -> None:
+    state = {"waiting": {"reason": reason, "message": "not found"}}
+    found = judge([node("n1")], [agent_pod("n1", ready=False, state=state, age=5)])
+    assert (codes(found), found.settling) == (["agent_image"], False)
 
 
 def test_a_young_pod_is_waited_for() -> None:
