@@ -10,6 +10,7 @@ cluster gets into a path.
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
@@ -33,9 +34,18 @@ Sketch = dict[str, t.Any]
 
 
 def points(series: t.Any) -> list[tuple[float, float | None]]:
-    """The points of a series, in order of time; a value that is no number is a gap."""
+    """The points of a series, in order of time; a value that is no number is a gap.
+
+    They may be given as JSON text: Ansible then carries one string instead of thousands of lists from task to task.
+    """
+    given = series.get("points") if isinstance(series, dict) else None
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            given = None
     found = []
-    for pair in (series.get("points") if isinstance(series, dict) else None) or []:
+    for pair in given if isinstance(given, (list, tuple)) else ():
         if isinstance(pair, (list, tuple)) and len(pair) == 2 and number(pair[0]) is not None:
             value = number(pair[1])
             # Far enough for any panel, and differences of it are still numbers.

@@ -73,6 +73,12 @@ def test_a_spike_survives_thinning():
     assert len(thin) <= _report_sketch.POINTS and max(value for _at, value in thin) == 100.0
 
 
+def test_points_may_be_text():
+    text = {"points": "[[1, 2], [2, NaN], [3, 4]]"}
+    assert _report_sketch.points(text) == [(1.0, 2.0), (2.0, None), (3.0, 4.0)]
+    assert _report_sketch.points({"points": "no JSON"}) == _report_sketch.points({"points": "7"}) == []
+
+
 def test_near_thresholds_are_drawn_and_far_ones_are_not():
     steps = [{"color": "green", "value": None}, {"color": "red", "value": 70}, {"color": "red", "value": 9000}]
     assert len(_report_sketch.sketch(panel(ramp(), thresholds=steps))["limits"]) == 1
