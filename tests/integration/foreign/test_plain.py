@@ -33,25 +33,29 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
         installation.stop()
 
 
-def verify(plain: Plain, folder: Path, loki: bool = True, **more: Any) -> tuple[int, dict[str, Any], str]:
-    """Play verify.yml with the documented inventory: exit code, checks by verdict/name, and what was printed."""
+def play(plain: Plain, folder: Path, name: str, *options: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Play a playbook with the documented inventory and these addresses; a value of None takes a variable out."""
     hosts = inventory("plain")
     host = hosts["all"]["hosts"]["plant-a"]
     host["monitoring_prometheus_url"] = plain.prometheus
     host["monitoring_alertmanager_url"] = plain.alertmanager
     host["monitoring_loki_url"] = plain.loki.url
-    if not loki:
-        del host["monitoring_loki_url"]
     host.update(more)
+    hosts["all"]["hosts"]["plant-a"] = {key: value for key, value in host.items() if value is not None}
     given = folder / "inventory.yml"
     given.write_text(yaml.safe_dump(hosts))
     environment = {key: value for key, value in os.environ.items() if "KUBECONFIG" not in key}
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(given), "playbooks/verify.yml",
-         "-e", f"monitoring_evidence_dir={folder / 'evidence'}", "-e", "monitoring_verify_timeout=20"],
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(given), f"playbooks/{name}.yml", *options],
         cwd=ROOT, env={**environment, "HOME": str(folder), "ANSIBLE_NOCOLOR": "1"},
         capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
+
+
+def verify(plain: Plain, folder: Path, loki: bool = True, **more: Any) -> tuple[int, dict[str, Any], str]:
+    """Play verify.yml: exit code, checks by verdict/name, and what was printed."""
+    options = ("-e", f"monitoring_evidence_dir={folder / 'evidence'}", "-e", "monitoring_verify_timeout=20")
+    done = play(plain, folder, "verify", *options, **({} if loki else {"monitoring_loki_url": None}), **more)
     written = sorted((folder / "evidence").glob("*/*/verdict.json"))
     assert written, done.stdout + done.stderr
     verdicts = json.loads(written[-1].read_text())["verdicts"]
@@ -113,6 +117,19 @@ def test_what_is_expected_is_judged_too_and_what_is_not_there_is_told(plain: Pla
     assert status(checks)["routing/critical pages"] == "ok"
     assert checks["logs/logs"]["status"] == "not_applicable"
     assert "names no Loki" in checks["logs/logs"]["observed"]
+
+
+def test_discover_proposes_each_job(plain: Plain, tmp_path: Path) -> None:
+    made = tmp_path / "proposed.yml"
+    done = play(plain, tmp_path, "discover", "-e", f"discover_file={made}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert yaml.safe_load(made.read_text()) == {
+        "monitoring_services": [
+            {"name": "alertmanager", "kind": "alertmanager"},
+            {"name": "orders"},
+            {"name": "prometheus", "kind": "prometheus"},
+        ]
+    }
 
 
 def test_a_target_a_rule_and_a_receiver_that_fail(plain: Plain, tmp_path: Path) -> None:
