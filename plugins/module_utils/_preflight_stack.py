@@ -48,16 +48,16 @@ def windows_kept(slos: t.Sequence[t.Mapping[str, t.Any]], retention: t.Any) -> l
 
     :param slos: as the filter slo_expectations tells them.
     """
-    kept, faults = seconds(str(retention)), []
-    for service, window in {one["service"]: one["window"] for one in slos if one.get("window")}.items():
-        length = seconds(str(window))
-        if kept and length and length >= kept:
-            enough = math.ceil(length / 86_400) + 5
-            faults.append(
-                f"{service}: slo.window: {window} would never be full, for samples are kept for {retention}. "
-                f"Write prometheus_operator_prometheus_retention: {enough}d, or a shorter window."
-            )
-    return faults
+    kept = seconds(str(retention))
+    lengths = {one["service"]: seconds(str(one["window"])) or 0.0 for one in slos if one.get("window")}
+    long = [service for service, length in lengths.items() if kept and length >= kept]
+    if not long:
+        return []
+    enough = math.ceil(max(lengths[service] for service in long) / 86_400) + 5
+    return [
+        f"{', '.join(long)}: slo.window would never be full, for samples are kept for {retention}. "
+        f"Write prometheus_operator_prometheus_retention: {enough}d, or shorter windows."
+    ]
 
 
 def pasted(values: t.Mapping[str, t.Any]) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_resolve, _packs, _rules
 
 UP = 'up{job="x",instance="a"}'
+OTHER = 'up{job="other"}'
 GOOD = 'http_requests_total{job="x",instance="a",code="200"}'
 BAD = 'http_requests_total{job="x",instance="a",code="500"}'
 REQUESTS = {
@@ -35,7 +36,32 @@ class Case(NamedTuple):
     more: dict[str, Any] = {}
 
 
+# As slok/sloth records a raw SLI (errors over total of one window), and pyrra-dev/pyrra draws the budget that is left.
+_ALL, _BAD = "http_requests_total{job='x'}", "http_requests_total{job='x',code=~'5..'}"
+
+
+def sloth(window: str) -> str:
+    """How far ours is from sloth's, of a window, to a hundredth of the ratio itself."""
+    theirs = f"sum(rate({_BAD}[{window}])) / sum(rate({_ALL}[{window}]))"
+    return f'round((max(slo:error_ratio:rate{window}{{slo="x-availability"}}) - ({theirs})) / ({theirs}), 0.01)'
+
+
+def pyrra(window: str) -> str:
+    """How far what is left is from pyrra's, to a hundredth of the budget."""
+    theirs = f"((1 - 0.99) - sum(increase({_BAD}[{window}])) / sum(increase({_ALL}[{window}]))) / (1 - 0.99)"
+    return f'round(max(slo:error_budget_remaining:ratio{{slo="x-availability"}}) - ({theirs}), 0.01)'
+
+
 CASES = {
+    # 2 % of a traffic that doubles after two hours
+    "as sloth and pyrra compute it": Case(
+        {**REQUESTS, "objective": 99, "window": "6h"},
+        {UP: "1x400", GOOD: "0+588x120 70560+1176x280", BAD: "0+12x120 1440+24x280"},
+        {
+            "100m": {sloth("5m"): 0, sloth("30m"): 0, sloth("1h"): 0},
+            "400m": {sloth("5m"): 0, sloth("1h"): 0, sloth("2h"): 0, sloth("6h"): 0, pyrra("6h"): 0},
+        },
+    ),
     # 20 % of the requests fail from 1:00 to 1:30
     "a burn, its end, and what is left of it": Case(
         {**REQUESTS, "objective": 99.9, "window": "30d"},
@@ -74,36 +100,36 @@ CASES = {
         {UP: "1x120", 'odd{job="x"}': "1x30 0x29 1x60"},
         {"60m": {RATIO5: 0, WINDOW: 0.2541}, "120m": {RATIO5: 0.5, WINDOW: 0.376}},
     ),
-    # the target vanishes for six hours of a day; the first two minutes are taken for a replacement
+    # the target vanishes for an hour of four; the first two minutes are taken for a replacement
     "a service that was gone": Case(
-        {"objective": 99, "window": "1d"},
-        {UP: "1x599 stale _x359 1x480", 'up{job="other"}': "1x1440"},
+        {"objective": 99, "window": "4h"},
+        {UP: "1x99 stale _x59 1x80", OTHER: "1x240"},
         {
-            "599m": {WINDOW: 0, COVERAGE: 0.4167, PAGE: 0},
-            "670m": {RATIO1H: 1, PAGE: 1},
-            "1439m": {WINDOW: 0.2486, COVERAGE: 1, LEFT: -23.8611},
+            "99m": {WINDOW: 0, COVERAGE: 0.4167, PAGE: 0},
+            "150m": {RATIO5: 1, PAGE: 1},
+            "239m": {WINDOW: 0.2417, COVERAGE: 1, LEFT: -23.1667},
         },
     ),
     "a service that was gone, counted by requests": Case(
-        {**REQUESTS, "objective": 99, "window": "1d"},
-        {UP: "1x599 stale _x359 1x480", 'up{job="other"}': "1x1440", GOOD: "0+600x599 stale _x359 0+600x480"},
-        {"670m": {RATIO1H: 1, PAGE: 1}, "1439m": {WINDOW: 0.2486, COVERAGE: 1, LEFT: -23.8611}},
+        {**REQUESTS, "objective": 99, "window": "4h"},
+        {UP: "1x99 stale _x59 1x80", OTHER: "1x240", GOOD: "0+600x99 stale _x59 0+600x80"},
+        {"150m": {RATIO5: 1, PAGE: 1}, "239m": {WINDOW: 0.2417, COVERAGE: 1, LEFT: -23.1667}},
     ),
     "nobody is there, and never was": Case(
         {"objective": 99.9},
-        {'up{job="other"}': "1x20"},
+        {OTHER: "1x20"},
         {"10m": {WINDOW: 1, RATIO5: 1}},
     ),
     # Prometheus starts after a quarter of an hour: not recorded is not failed, and not well either
     "Prometheus was away": Case(
         {"objective": 99.9},
-        {UP: "1x10 _x15 1x10", 'up{job="other"}': "1x10 _x15 1x10"},
+        {UP: "1x10 _x15 1x10", OTHER: "1x10 _x15 1x10"},
         {"35m": {WINDOW: 0, RATIO1H: 0, PAGE: 0}},
     ),
     # a new Pod, a new label: nobody for a minute
     "a target that is replaced": Case(
         {"objective": 99.9},
-        {UP: "1x10 stale", UP.replace('"a"', '"b"'): "_x11 1x10", 'up{job="other"}': "1x30"},
+        {UP: "1x10 stale", UP.replace('"a"', '"b"'): "_x11 1x10", OTHER: "1x30"},
         {"15m": {WINDOW: 0, RATIO5: 0}},
     ),
     # a busy hour with 10 % and a quiet one with none: of 66 000 requests 6 000 failed
@@ -196,6 +222,8 @@ def _groups(case: Case) -> list[dict[str, Any]]:
 
 
 def _question(name: str) -> str:
+    if name.startswith("round"):
+        return name
     if name.startswith("SLO"):
         return f'count(ALERTS{{alertname="{name}",alertstate="firing",slo="x-availability"}}) or vector(0)'
     sli, _space, metric = name.rpartition(" ")
@@ -207,8 +235,9 @@ def _tests(case: Case) -> list[dict[str, Any]]:
     found = []
     for at, wanted in case.expected.items():
         for name, value in wanted.items():
+            bare = name.startswith(("SLO", "round"))
             sli = name.rpartition(" ")[0] or "availability"
-            sample = {"labels": "{}" if name.startswith("SLO") else labels.format(sli), "value": value}
+            sample = {"labels": "{}" if bare else labels.format(sli), "value": value}
             found.append({"expr": _question(name), "eval_time": at, "exp_samples": [sample]})
     return found
 

@@ -149,8 +149,16 @@ def test_what_can_work_is_not_refused():
         ),
         ({"retention_size": "50Gi"}, "prometheus_operator_prometheus_retention_size: '50Gi'", "Write 50GiB."),
         (
-            {"retention": "15d", "slos": [{"service": "trino", "window": "28d"}, {"service": "slo"}]},
-            "trino: slo.window: 28d would never be full, for samples are kept for 15d.",
+            {
+                "retention": "15d",
+                "slos": [
+                    {"service": "trino", "window": "28d"},
+                    {"service": "minio", "window": "20d"},
+                    {"service": "vault", "window": "7d"},
+                    {"service": ""},
+                ],
+            },
+            "trino, minio: slo.window would never be full, for samples are kept for 15d.",
             "prometheus_operator_prometheus_retention: 33d",
         ),
         (
