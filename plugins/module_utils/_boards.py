@@ -262,6 +262,7 @@ def _panel(placed: Placed, key: str, known: Known, titles: t.Mapping[str, str]) 
         links=[(f"Board: {titles[one]}", text.board_address(uid_of(one))) for one in _linked(placed, key, titles)],
         logs=known.logs,
         namespace=(entry["namespace"] or "") if entry and entry["logs"] else "",
+        interval=entries.interval_of(entry) if entry else "",
     )
     try:
         return grafana_panel(panel, around)

@@ -179,6 +179,12 @@ def tokens_of(entry: Entry) -> dict[str, t.Any]:
     }
 
 
+def interval_of(entry: Entry) -> str:
+    """The longest interval of an entry's own endpoints, empty where all go by what Prometheus does by default."""
+    given = [str(one["interval"]) for one in entry["endpoints"] if one.get("interval")]
+    return max(given, key=lambda one: seconds(one) or 0.0, default="")
+
+
 def healthy(health: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     """1 while every condition of a service's health holds, 0 while one does not, nothing while one has no data."""
     parts = [

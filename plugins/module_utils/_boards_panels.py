@@ -29,6 +29,7 @@ _ONCE = ("stat", "bargauge", "table")
 class Surroundings:
     """What a panel has around it.
 
+    :param interval: how often the service is scraped, where its monitor says so: $__rate_interval follows it.
     :param bounds: of its alerts. :param runbooks: alert -> address of its page. :param links: title and address of
         other boards. :param logs: whether there are logs. :param namespace: of the service that it is about.
     """
@@ -39,6 +40,7 @@ class Surroundings:
     links: t.Sequence[tuple[str, str]] = ()
     logs: bool = True
     namespace: str = ""
+    interval: str = ""
 
 
 def queries_of(panel: Panel) -> list[dict[str, t.Any]]:
@@ -65,7 +67,9 @@ def grafana_panel(panel: Panel, around: Surroundings) -> dict[str, t.Any]:
         "title": panel["title"],
         "description": _description(panel, around.bounds),
         "datasource": dict(LOGS if loki else METRICS),
-        "targets": [_target(query, kind, loki, number) for number, query in enumerate(queries_of(panel))],
+        "targets": [
+            _target(query, kind, loki, number, around.interval) for number, query in enumerate(queries_of(panel))
+        ],
         "fieldConfig": {"defaults": _defaults(panel, kind, around), "overrides": _overrides(panel, around)},
         "options": _options(panel, kind),
         "links": _links(panel, around),
@@ -87,7 +91,7 @@ def _description(panel: Panel, bounds: t.Sequence[style.Bound]) -> str:
     return "\n\n".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
 
 
-def _target(query: t.Mapping[str, t.Any], kind: str, loki: bool, number: int) -> dict[str, t.Any]:
+def _target(query: t.Mapping[str, t.Any], kind: str, loki: bool, number: int, interval: str) -> dict[str, t.Any]:
     once = kind in _ONCE
     made: dict[str, t.Any] = {"refId": _LETTERS[number], "datasource": dict(LOGS if loki else METRICS)}
     if loki:
@@ -95,6 +99,8 @@ def _target(query: t.Mapping[str, t.Any], kind: str, loki: bool, number: int) ->
     else:
         made |= {"expr": text.with_cluster(query["expr"]), "instant": once, "range": not once}
         made["format"] = "table" if kind == "table" else "time_series"
+        if interval:
+            made["interval"] = interval
     made["legendFormat"] = query.get("legend", "__auto")
     return made
 

@@ -121,6 +121,14 @@ def test_two_lines_in_order() -> None:
     assert [one["color"] for one in _boards_style.steps(high)] == ["green", "orange", "red"]
 
 
+def test_rates_go_by_how_often_the_service_is_scraped(kit: Any) -> None:
+    """Grafana takes four times the interval; that of the datasource would be too short for a slower endpoint."""
+    slow = {**TRINO, "endpoints": [{"port": "http", "interval": "1m"}, {"port": "jmx", "interval": "30s"}]}
+    for entry, wanted in ((slow, "1m"), (TRINO, None)):
+        panel = kit.panel(kit.boards(entry)["data-platform"], "Queries completed")
+        assert [target.get("interval") for target in panel["targets"]] == [wanted] * 3
+
+
 def test_burn_rates_are_those_of_the_windows(kit: Any) -> None:
     """28 days: the same part of the budget is gone at 13.44 instead of 14.4. The strictest window counts."""
     month = {**TRINO, "slo": {"objective": 99.9, "window": "30d"}}
