@@ -29,6 +29,8 @@ MOST_SERIES = 100
 _LINES = "20"
 # Of logs, the end of the range that is looked at first, in seconds.
 _LATELY = 600.0
+# How often a server that is busy is asked again.
+_BUSY_TURNS = 4
 
 Point = tuple[float, float]
 T = t.TypeVar("T")
@@ -107,13 +109,18 @@ class Asker:
 
     # --- one call ---
 
-    def _get(self, kind: str, path: str, params: Params) -> Response:
+    def _get(self, kind: str, path: str, params: Params, turn: int = 0) -> Response:
         left = self.deadline.left()
         if left <= 0:
             raise _Late
         with self._lock:
             self.asked += 1
-        return self.apis[kind].get(path, params, min(self._timeout, left), self._headers.get(kind))
+        response = self.apis[kind].get(path, params, min(self._timeout, left), self._headers.get(kind))
+        if response.status != 429 or turn >= _BUSY_TURNS:
+            return response
+        # more is being asked at once than the server wants to hold
+        self.deadline.pause(0.3 * 2**turn)
+        return self._get(kind, path, params, turn + 1)
 
     def _reply(self, request: Request) -> Reply:
         coarse = max(request.step, (request.end - request.start) / POINTS)
@@ -155,7 +162,7 @@ class Asker:
         except ApiError as exc:
             return Reply(fault="unreachable", error=str(exc))
         if response.status != 200:
-            fault = "unreachable" if response.status in (401, 403, 404, 502, 503, 504) else "refused"
+            fault = "unreachable" if response.status in (401, 403, 404, 429, 502, 503, 504) else "refused"
             said = error_of(response)
             if response.status == 503 and "timed out" in said:
                 fault = "slow"

@@ -87,8 +87,9 @@ def blame_variables(
         dead = [one for one in panels if _is_for(one, board, variable.name)]
         why = _why(resolved, reasons, sources, asker)
         if resolved.fault == "empty" and not dead and not (why.metric and not variable.hidden):
-            # a hidden variable without values is how boards for many clusters are made
-            if not variable.hidden or why.metric:
+            # a variable that is hidden, or is All alone, is how boards for many clusters are made
+            alone = variable.include_all and bool(variable.all_value)
+            if why.metric or not (variable.hidden or alone):
                 notes.append(f"The variable {variable.name} has no values: {why.text}")
             continue
         blamed.add(variable.name)

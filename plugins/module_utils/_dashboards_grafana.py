@@ -88,7 +88,7 @@ class Grafana:
         for one in self.boards():
             path = f"/api/dashboards/uid/{one.uid}"
             content = self.api.get_json(path, (), self._timeout)
-            found.append(Given(content, f"board {one.title} of Grafana", one.folder, self.api.by_hand(path)))
+            found.append(Given(content, f"board {one.title} of Grafana", one.folder, self.api.by_hand(path), True))
         return found
 
     def sources(self) -> list[Source]:

@@ -84,14 +84,19 @@ class LogReasons:
         text = "its streams have lines, but none that its filters let through"
         return Reason("panel_lines_missing", text, may_be_empty_line(board, panel))
 
-    def label_missing(self, query: Query) -> str:
-        """A label that no stream has, empty when all of them exist."""
+    def never(self, query: Query) -> Reason | None:
+        """The reason where a label is asked for that no stream has, None where all of them exist."""
         request = t.cast(Request, query.request)
         for streams in stream_selectors(request.expr):
             for name, operator, _value in streams.matchers:
                 if operator in ("=", "=~") and not self._values(name, request):
-                    return name
-        return ""
+                    return self._no_label(name)
+        return None
+
+    def _no_label(self, name: str, variable: str = "") -> Reason:
+        whose = f" (from the variable {variable})" if variable else ""
+        fix = f"See which labels there are: {self._api.by_hand('/loki/api/v1/labels')}"
+        return Reason("panel_stream_missing", f"no stream has the label {name}{whose}", fix, variable=variable)
 
     def _series(self, selector: str, request: Request) -> bool:
         ask = Ask(_LOKI, "series", "", selector, request.start, request.end)
@@ -111,9 +116,7 @@ class LogReasons:
             whose = f" (from the variable {variable})" if variable else ""
             shown = f'{name}{operator}"{value}"'
             if not there:
-                text = f"no stream has the label {name}{whose}"
-                command = self._api.by_hand("/loki/api/v1/labels")
-                return Reason("panel_stream_missing", text, f"See which labels there are: {command}", variable=variable)
+                return self._no_label(name, variable)
             near = nearest(value, there)
             hint = f"; nearest: {', '.join(near)}" if near else ""
             text = f"no stream has {shown}{whose}{hint}"

@@ -119,7 +119,8 @@ class Verdict:
         """
         begin = time.monotonic()
         try:
-            boards, broken = _dashboards_collect.read_all(self._given())
+            given = self._given()
+            boards, broken = _dashboards_collect.read_all(given)
             sources, own = self._sources()
             apis = self._apis()
         except ApiError as exc:
@@ -141,15 +142,13 @@ class Verdict:
             asker.close()
         checks += [one.check(name) for one, name in zip(judged, names_of(boards), strict=False)]
         if self._grafana is not None:
-            wanted = [] if self._params["from_grafana"] and not self._wanted() else boards
+            loaded = {one.source for one in given if one.loaded}
+            wanted = [one for one in boards if one.source not in loaded]
             checks += judge_grafana(self._grafana, wanted, own, self._log())
         shown = [one.result(self._params["sketches"]) for one in judged]
         return Outcome(checks, self._notes, shown, asker.asked, time.monotonic() - begin)
 
     # --- what there is ---
-
-    def _wanted(self) -> bool:
-        return any(self._params[name] for name in ("boards", "files", "config_maps"))
 
     def _given(self) -> list[Given]:
         found = _dashboards_collect.inline(self._params["boards"])

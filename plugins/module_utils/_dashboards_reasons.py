@@ -168,7 +168,10 @@ class Reasons:
         if answer.presence is Presence.PAST:
             text = f"{selector} has had no sample for 24 hours"
             return Reason("panel_series_ended", text, f"See whether its target is up: {self._up(selector)}")
-        there = self._there(selector, wrong[0], request) if wrong and not near else ()
+        if all(one.name == "__name__" for one in wrong):
+            text = f"{of} comes with the first thing that it tells, and there was none so far"
+            return Reason("panel_value_missing", text, may_be_empty_line(board, panel))
+        there = self._there(selector, wrong[0], request) if not near else ()
         close = answer.near if kept else ()
         if there:
             shown_values = ", ".join(there[:_MOST_VALUES]) + (" and more" if len(there) > _MOST_VALUES else "")

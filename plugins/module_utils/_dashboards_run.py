@@ -226,10 +226,7 @@ class Run:
                 selector = self._reasons.metric_missing(query.request.expr)
                 reason = self._reasons.about(selector, query.target) if selector is not None else None
             elif self._log_reasons is not None:
-                label = self._log_reasons.label_missing(query)
-                if label:
-                    fix = "See which labels there are: logcli labels"
-                    reason = Reason("panel_stream_missing", f"no stream has the label {label}", fix)
+                reason = self._log_reasons.never(query)
             if reason is None:
                 return None
             found = found or (query, reason)

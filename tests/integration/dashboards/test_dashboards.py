@@ -47,7 +47,7 @@ def test_a_board_that_is_well(judge: Judge) -> None:
     assert panels["Words"]["status"] == "no_query"
     # the board opens with the first namespace
     assert [one["name"] for one in panels["Rate"]["series"]] == ["core-1"]
-    points = panels["Rate"]["series"][0]["points"]
+    points = json.loads(panels["Rate"]["series"][0]["points"])
     assert 0 < len(points) <= 60
     assert all(value >= 0 for _moment, value in points)
 
@@ -298,6 +298,11 @@ def test_a_label_that_nobody_sets_is_no_fault(judge: Judge) -> None:
     judged = judge(shown)
     assert judged["Shown"]["status"] == "ok"
     assert "The variable cluster has no values" in judged["Shown"]["notes"][0]
+    alone = board(
+        "Alone", panel("Up", 'up{cluster=~"$cluster"}'), variables=[{**cluster, "hide": 0, **ALL, "allValue": ".*"}]
+    )
+    judged = judge(alone)
+    assert (judged["Alone"]["status"], judged["Alone"]["notes"]) == ("ok", [])
 
 
 def test_rows_repeats_and_everything_that_is_not_judged(judge: Judge) -> None:

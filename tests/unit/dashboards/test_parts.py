@@ -14,7 +14,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _dashboards_grafana as grafana,
 )
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api, Response
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api, DirectApi, Response
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._checks import all_causes
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_ask import (
     Asker,
@@ -36,6 +36,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboard
     filtered,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import ProxyApi
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time import Deadline
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql import parse
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql_text import text_of
@@ -310,6 +311,58 @@ def test_each_question_is_asked_once_and_the_empty_ones_in_their_own_steps() -> 
     assert not replies[gone].found
     steps = [(dict(params)["query"], float(dict(params)["step"])) for _path, params in server.asked]
     assert sorted(steps) == [("gone", 15.0), ("gone", 60.0), ("up", 60.0)]
+
+
+def test_a_busy_server_is_asked_again() -> None:
+    class Busy(Api):
+        label = "busy"
+        turns = 0
+
+        def get(self, path: str, params: Any = (), timeout: Any = None, headers: Any = None) -> Response:
+            self.turns += 1
+            body = {"data": {"resultType": "vector", "result": [{"metric": {}, "value": [1, "1"]}]}}
+            return Response(429, {}, b"too many") if self.turns < 2 else Response(200, {}, json.dumps(body).encode())
+
+    server = Busy()
+    asker = Asker({"prometheus": server}, Deadline(60), 10)
+    request = Request("prometheus", "up", NOW - 60, NOW, 15, True)
+    assert asker.replies([request])[request].finite
+    asker.close()
+    assert server.turns == 2
+
+
+def test_what_logs_have_lately_needs_no_look_at_the_rest() -> None:
+    class Log(Api):
+        label = "log"
+
+        def __init__(self, lately: bool) -> None:
+            self.lately, self.starts = lately, []
+
+        def get(self, path: str, params: Any = (), timeout: Any = None, headers: Any = None) -> Response:
+            self.starts.append(int(dict(params)["start"]) / 1e9)
+            there = self.lately or len(self.starts) > 1
+            result = [{"metric": {}, "values": [[1, "1"]]}] if there else []
+            return Response(200, {}, json.dumps({"data": {"resultType": "matrix", "result": result}}).encode())
+
+    for lately, starts in ((True, [NOW - 600]), (False, [NOW - 600, NOW - 3600])):
+        server = Log(lately)
+        asker = Asker({"loki": server}, Deadline(60), 10)
+        request = Request("loki", 'sum(rate({a=~".+"}[1m]))', NOW - 3600, NOW, 15)
+        assert asker.replies([request])[request].finite
+        asker.close()
+        assert server.starts == pytest.approx(starts)
+
+
+def test_commands_by_hand() -> None:
+    direct = DirectApi("http://localhost:9090/prefix", password="secret", username="x")
+    assert direct.by_hand("/api/v1/query", [("query", 'up{a="b"}')]) == (
+        "curl -sSG http://localhost:9090/prefix/api/v1/query --data-urlencode 'query=up{a=\"b\"}'"
+    )
+    assert direct.by_hand("/api/v1/rules") == "curl -sSG http://localhost:9090/prefix/api/v1/rules"
+    proxied = ProxyApi(None, "/api/v1/namespaces/m/pods/p:9090/proxy", "pod m/p")  # type: ignore[arg-type]
+    assert proxied.by_hand("/api/v1/query", [("query", "a b")]) == (
+        "kubectl get --raw '/api/v1/namespaces/m/pods/p:9090/proxy/api/v1/query?query=a+b'"
+    )
 
 
 def test_histograms_and_scalars_are_data() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -251,7 +252,7 @@ def test_points_for_sketches() -> None:
         "up", fieldConfig={"defaults": {"unit": "s", "thresholds": thresholds}}, query={"legendFormat": "{{job}}!"}
     )
     shown = judge(given, world('up{job="x"}', 'up{job="y"}')).result(sketches=True)["panels"][0]
-    assert [(one["name"], len(one["points"])) for one in shown["series"]] == [("x!", 1), ("y!", 1)]
+    assert [(one["name"], len(json.loads(one["points"]))) for one in shown["series"]] == [("x!", 1), ("y!", 1)]
     assert shown["unit"] == "s"
     assert shown["thresholds"] == [{"value": None, "color": "green"}, {"value": 5.0, "color": "red"}]
     many = world(*(f'up{{job="{n}"}}' for n in range(20)))
