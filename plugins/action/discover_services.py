@@ -52,17 +52,8 @@ class ActionModule(KubeAction):
             kube, prometheus, packs, args["exclude_namespaces"], args["ask_ports"], args["most_ports"]
         )
         proposals, more = _discover.propose(collector.collect(args["namespace"]), packs, args["declared"])
-        usual = f"{args['namespace']}"
-        named = (args["prometheus"] or {}).get("service") or ""
-        servers = collector.servers(
-            {
-                "monitoring_prometheus": {"namespace": usual, "name": named},
-                "monitoring_alertmanager": {
-                    "namespace": usual,
-                    "name": named.removesuffix("-prometheus") + "-alertmanager" if named else "",
-                },
-            }
-        )
+        # Where the one that is named answers, nothing has to be named.
+        servers = collector.servers() if prometheus is None else {}
         entries = [proposal.entry for proposal in proposals]
         faults = (
             _catalogue_validate.validate(entries, loaded, kubernetes=args["kubernetes"], allow_empty=True)

@@ -146,11 +146,8 @@ class Collector:
 
     # Servers
 
-    def servers(self, ours: t.Mapping[str, t.Mapping[str, str]]) -> dict[str, dict[str, str]]:
-        """Variables for servers of the operator that have other places than ours.
-
-        :param ours: C(monitoring_prometheus) and C(monitoring_alertmanager), the place that is asked without them.
-        """
+    def servers(self) -> dict[str, dict[str, str]]:
+        """Variables that name the Prometheus and the Alertmanager of the operator, where there is one of each."""
         found: dict[str, dict[str, str]] = {}
         plurals = {"monitoring_prometheus": "prometheuses", "monitoring_alertmanager": "alertmanagers"}
         for variable, plural in plurals.items() if self._kube is not None else ():
@@ -160,16 +157,9 @@ class Collector:
                 self.notes.append(f"{plural} could not be read: {exc}")
                 continue
             places = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
-            usual = ours.get(variable) or {}
-            if not places or (usual.get("namespace"), usual.get("name")) in places:
-                continue
             if len(places) > 1:
                 there = ", ".join(f"{space}/{name}" for space, name in places)
                 self.notes.append(f"{variable} is one of: {there}.")
-                continue
-            (namespace, name) = places[0]
-            if variable == "monitoring_alertmanager":
-                found[variable] = {"namespace": namespace, "alertmanager": name}
-            else:
-                found[variable] = {"namespace": namespace}
+            elif places:
+                found[variable] = {"namespace": places[0][0]}
         return found

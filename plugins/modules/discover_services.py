@@ -108,8 +108,7 @@ yaml:
   returned: success
   type: str
 servers:
-  description: Variables for a Prometheus and an Alertmanager of the operator that have other places than those of this
-    collection.
+  description: Variables that name the Prometheus and the Alertmanager of the operator, where there is no O(prometheus).
   returned: success
   type: dict
 notes:
