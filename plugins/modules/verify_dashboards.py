@@ -257,8 +257,8 @@ boards:
         - Its panels, with C(id), C(title), C(type), C(unit), C(status), C(reason) and C(thresholds), a list of
           C({value, color}).
         - C(status) is V(data), V(empty_ok), V(empty), V(error) or V(no_query).
-        - With O(sketches), C(series) has at most eight items C({name, points}), of at most sixty points
-          C([time, value]).
+        - With O(sketches), C(series) has at most eight items C({name, points}), C(points) the JSON text of at most
+          sixty pairs C([time, value]), for Ansible is slow to hand on that many numbers.
       type: list
       elements: dict
       returned: always
