@@ -65,7 +65,7 @@ def grafana_panel(panel: Panel, around: Surroundings) -> dict[str, t.Any]:
     made: dict[str, t.Any] = {
         "type": kind,
         "title": panel["title"],
-        "description": _description(panel, around.bounds),
+        "description": _description(panel, around),
         "datasource": dict(LOGS if loki else METRICS),
         "targets": [
             _target(query, kind, loki, number, around.interval) for number, query in enumerate(queries_of(panel))
@@ -83,9 +83,11 @@ def grafana_panel(panel: Panel, around: Surroundings) -> dict[str, t.Any]:
     return made
 
 
-def _description(panel: Panel, bounds: t.Sequence[style.Bound]) -> str:
+def _description(panel: Panel, around: Surroundings) -> str:
     parts = [panel["description"].strip()]
-    parts += [one.sentence() for one in bounds if one.alert]
+    parts += [one.sentence(panel.get("unit", "")) for one in around.bounds if one.alert]
+    for name, bounds in around.column_bounds.items():
+        parts += [one.sentence(_column(panel, name).get("unit", "")) for one in bounds]
     if "may_be_empty" in panel:
         parts.append(f"Empty is good: {panel['may_be_empty'].strip()}")
     return "\n\n".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)

@@ -98,6 +98,19 @@ def mapping(name: str) -> list[dict[str, t.Any]]:
     return [{"type": "value", "options": options}]
 
 
+def shown(value: float, unit: str) -> str:
+    """A threshold in words: 0.85 as 85 %, 604800 seconds as 7d."""
+    if unit == "percentunit":
+        return f"{value * 100:.10g} %"
+    seconds = value / 1000 if unit == "ms" else value
+    if unit not in ("s", "ms", "dtdurations") or seconds < 1:
+        return f"{value:.10g}{' ' + unit if unit in ('s', 'ms') else ''}"
+    for length, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{letter}"
+    return f"{seconds:.10g}s"
+
+
 @dataclasses.dataclass(frozen=True)
 class Bound:
     """From where on a number is bad: C(above) or below C(value), and how bad.
@@ -111,10 +124,10 @@ class Bound:
     alert: str = ""
     after: str = ""
 
-    def sentence(self) -> str:
+    def sentence(self, unit: str = "") -> str:
         """What the alert does, for the panel's description."""
         waits = f" {self.after}" if self.after else ""
-        return f"{self.alert} fires {'above' if self.above else 'below'} {self.value:g}{waits}."
+        return f"{self.alert} fires {'above' if self.above else 'below'} {shown(self.value, unit)}{waits}."
 
 
 def bound_of(name: str, body: t.Mapping[str, t.Any]) -> Bound | None:

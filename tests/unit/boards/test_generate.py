@@ -113,6 +113,23 @@ def test_lines_are_drawn_where_an_expression_draws_them(body: dict[str, Any], wa
     assert [(one["color"], one["value"]) for one in _boards_style.steps([bound])] == wanted
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "wanted"),
+    [
+        (0.85, "percentunit", "85 %"),
+        (0.035, "percentunit", "3.5 %"),
+        (604800, "dtdurations", "7d"),
+        (300, "s", "5m"),
+        (90, "s", "90s"),
+        (0.5, "s", "0.5 s"),
+        (30000, "ms", "30s"),
+        (100000, "short", "100000"),
+    ],
+)
+def test_thresholds_are_told_as_people_say_them(value: float, unit: str, wanted: str) -> None:
+    assert _boards_style.shown(value, unit) == wanted
+
+
 def test_two_lines_in_order() -> None:
     low = [_boards_style.Bound(0.1, False, "warning"), _boards_style.Bound(0.0, False, "critical")]
     high = [_boards_style.Bound(0.97, True, "critical"), _boards_style.Bound(0.85, True, "warning")]
