@@ -51,6 +51,11 @@ _QUESTIONS = {
     "alerting": "Do alerts arrive?",
 }
 _WORDS = {status: status.replace("_", " ") for status in _checks.STATUSES}
+#: How a command or a line of YAML begins.
+_LINE = re.compile(
+    r"(sudo )?(ansible|kubectl|helm|amtool|promtool|logcli|curl|journalctl|systemctl|apt-get|pip|make|openssl)\b"
+    r"|[\w.$-]+:(\s|$)|[\[{]"
+)
 _RED = (_checks.FAILED, _checks.UNKNOWN)
 
 
@@ -122,8 +127,13 @@ def _edge(summary: t.Mapping[str, int]) -> list[View]:
 
 def split_fix(text: str) -> View:
     """A fix is a sentence, a colon, and one command or line of YAML: that part is to be copied alone."""
-    lead, colon, line = str(text).partition(": ")
-    return {"lead": f"{lead}:", "line": line} if colon and line.strip() else {"lead": "", "line": str(text)}
+    parts = str(text).split(": ")
+    rests = [": ".join(parts[index:]) for index in range(1, len(parts))]
+    rest = next((rest for rest in rests if _LINE.match(rest)), rests[0] if rests else "")
+    if not rest.strip():
+        return {"lead": "", "line": str(text)}
+    lead = str(text)[: -len(rest)].rstrip()
+    return {"lead": lead[:1].upper() + lead[1:], "line": rest}
 
 
 def _causes(causes: t.Sequence[_checks.Cause]) -> list[View]:

@@ -110,11 +110,23 @@ def test_what_is_wrong_comes_first_and_in_order_of_severity():
     assert places == sorted(places)
 
 
-def test_the_command_of_a_fix_can_be_copied_alone():
-    assert _report_page.split_fix("See why: kubectl get pods -l a=b") == {
-        "lead": "See why:", "line": "kubectl get pods -l a=b",
-    }  # fmt: skip
-    assert _report_page.split_fix("kubectl get pods") == {"lead": "", "line": "kubectl get pods"}
+@pytest.mark.parametrize(
+    ("text", "lead", "line"),
+    [
+        ("see why: kubectl get pods -l a=b", "See why:", "kubectl get pods -l a=b"),
+        ("kubectl get pods", "", "kubectl get pods"),
+        ("In the entry x: endpoints: [{port: 1}]", "In the entry x:", "endpoints: [{port: 1}]"),
+        ("send less: group more for y: repeat_interval: 12h", "Send less: group more for y:", "repeat_interval: 12h"),
+        ("set in values: {alertmanager: {a: 1}}", "Set in values:", "{alertmanager: {a: 1}}"),
+        ("ask somebody: the owner", "Ask somebody:", "the owner"),
+        ("nothing: ", "", "nothing: "),
+    ],
+)
+def test_the_command_of_a_fix_can_be_copied_alone(text, lead, line):
+    assert _report_page.split_fix(text) == {"lead": lead, "line": line}
+
+
+def test_the_line_stands_by_itself():
     assert '<code class="line">job: superset</code>' in PAGES["broken"]
 
 
