@@ -40,7 +40,6 @@ class Target:
     legend: str = ""
     step: str = ""
     factor: int = 1
-    max_lines: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +113,9 @@ def read_board(given: t.Any, source: str, folder: str = "") -> Board:
         )
     if not isinstance(data.get("panels", []), list) or not ({"panels", "rows", "templating", "title"} & set(data)):
         raise BoardError("dashboard_unreadable", f"{source} is no dashboard: it has neither title nor panels.")
-    time = data.get("time") if isinstance(data.get("time"), dict) else {}
+    time = _dict(data.get("time"))
     title = str(data.get("title") or data.get("uid") or source)
-    variables = [_variable(item) for item in _dicts((data.get("templating") or {}).get("list"))]
+    variables = [_variable(item) for item in _dicts(_dict(data.get("templating")).get("list"))]
     return Board(
         str(data.get("uid") or ""),
         title,
@@ -133,13 +132,23 @@ def _unwrap(given: t.Any, folder: str) -> tuple[Json, str]:
     if not isinstance(given, dict):
         raise BoardError("dashboard_unreadable", f"a dashboard is a JSON object, not {type(given).__name__}.")
     if isinstance(given.get("dashboard"), dict):
-        meta = given.get("meta") if isinstance(given.get("meta"), dict) else {}
-        return given["dashboard"], str(meta.get("folderTitle") or folder)
+        return given["dashboard"], str(_dict(given.get("meta")).get("folderTitle") or folder)
     if isinstance(given.get("board"), dict):
         return given["board"], str(given.get("folder") or folder)
     if str(given.get("apiVersion", "")).startswith("dashboard.grafana.app/") and isinstance(given.get("spec"), dict):
         return given["spec"], folder
     return given, folder
+
+
+def _dict(given: t.Any) -> Json:
+    """What should be a mapping; boards are written by hand too."""
+    return given if isinstance(given, dict) else {}
+
+
+def _number(given: t.Any, otherwise: int) -> int:
+    """A positive whole number, also one that is written as text."""
+    text = str(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
+    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else otherwise
 
 
 def _dicts(given: t.Any) -> list[Json]:
@@ -172,17 +181,16 @@ def _panel(item: Json, outer: tuple[str, ...]) -> Panel:
     if kind in _WITHOUT_QUERIES:
         skipped, targets = f"a panel of type {kind} has no query", ()
     elif not targets and item.get("libraryPanel"):
-        name = (item["libraryPanel"] or {}).get("name") or (item["libraryPanel"] or {}).get("uid") or ""
+        library = _dict(item["libraryPanel"])
+        name = library.get("name") or library.get("uid") or ""
         skipped = f"the library panel {name} is kept in Grafana, and is not judged"
     elif not any(target.expr for target in targets):
         skipped = "it has no query"
-    defaults = ((item.get("fieldConfig") or {}).get("defaults")) or {}
+    defaults = _dict(_dict(item.get("fieldConfig")).get("defaults"))
     reason, optional = _may_be_empty(item.get("mayBeEmpty"))
-    grid = item.get("gridPos") if isinstance(item.get("gridPos"), dict) else {}
-    width = grid.get("w") or (item.get("span") or 0) * 2 or 12
-    number = item.get("maxDataPoints")
+    width = _number(_dict(item.get("gridPos")).get("w"), 0) or _number(item.get("span"), 6) * 2
     return Panel(
-        int(item["id"]) if str(item.get("id", "")).isdigit() else 0,
+        _number(item.get("id"), 0),
         str(item.get("title") or _TITLES_OF_EMPTY),
         kind,
         targets,
@@ -190,8 +198,8 @@ def _panel(item: Json, outer: tuple[str, ...]) -> Panel:
         str(defaults.get("unit") or ""),
         tuple(_thresholds(defaults)),
         str(item.get("interval") or ""),
-        int(number) if str(number or "").isdigit() and int(number) > 0 else None,
-        int(width),
+        _number(item.get("maxDataPoints"), 0) or None,
+        width,
         str(item.get("timeFrom") or ""),
         str(item.get("timeShift") or ""),
         (*outer, *_repeats(item)),
@@ -211,7 +219,7 @@ def _may_be_empty(given: t.Any) -> tuple[str, bool]:
 
 
 def _thresholds(defaults: Json) -> t.Iterator[tuple[float | None, str]]:
-    for step in _dicts((defaults.get("thresholds") or {}).get("steps")):
+    for step in _dicts(_dict(defaults.get("thresholds")).get("steps")):
         value = step.get("value")
         yield (float(value) if isinstance(value, (int, float)) else None, str(step.get("color") or ""))
 
@@ -219,9 +227,8 @@ def _thresholds(defaults: Json) -> t.Iterator[tuple[float | None, str]]:
 def _target(item: Json, number: int) -> Target:
     instant, ranged = item.get("instant") is True, item.get("range") is True
     # Loki's way of saying it
-    if item.get("queryType") in ("instant", "range"):
+    if str(item.get("queryType")) in ("instant", "range"):
         instant, ranged = item["queryType"] == "instant", item["queryType"] == "range"
-    factor = item.get("intervalFactor")
     return Target(
         str(item.get("refId") or chr(65 + number % 26)),
         str(item.get("expr") or "").strip(),
@@ -231,15 +238,12 @@ def _target(item: Json, number: int) -> Target:
         item.get("hide") is True,
         str(item.get("legendFormat") or ""),
         str(item.get("interval") or item.get("step") or ""),
-        int(factor) if isinstance(factor, int) and factor > 0 else 1,
-        int(item["maxLines"]) if isinstance(item.get("maxLines"), int) else 0,
+        _number(item.get("intervalFactor"), 1),
     )
 
 
 def _variable(item: Json) -> Variable:
-    current = item.get("current")
-    value = current.get("value") if isinstance(current, dict) else None
-    count = item.get("auto_count")
+    value = _dict(item.get("current")).get("value")
     return Variable(
         str(item.get("name") or ""),
         str(item.get("type") or "query"),
@@ -251,7 +255,7 @@ def _variable(item: Json) -> Variable:
         value if value not in ("", [], None) else None,
         item.get("hide") == 2,
         item.get("datasource"),
-        item["sort"] if isinstance(item.get("sort"), int) else 0,
-        int(count) if isinstance(count, int) and count > 0 else 30,
+        _number(item.get("sort"), 0),
+        _number(item.get("auto_count"), 30),
         str(item.get("auto_min") or "10s"),
     )

@@ -130,8 +130,8 @@ class Sources:
 def is_built_in(given: t.Any) -> bool:
     """Whether a reference means Grafana itself, another panel, or a computation."""
     if isinstance(given, dict):
-        return given.get("uid") in _BUILT_IN or given.get("type") in _BUILT_IN
-    return given in _BUILT_IN
+        return str(given.get("uid")) in _BUILT_IN or str(given.get("type")) in _BUILT_IN
+    return str(given) in _BUILT_IN
 
 
 def reference_line(source: Source | None) -> str:

@@ -47,7 +47,10 @@ class World(FakeServer):
 
     def get(self, path: str, params: Any = (), timeout: Any = None, headers: Any = None) -> Response:
         if not path.startswith("/api/v1/query"):
-            return super().get(path, params, timeout, headers)
+            try:
+                return super().get(path, params, timeout, headers)
+            except (_promql.PromqlError, IndexError) as exc:
+                return _answer(400, {"status": "error", "errorType": "bad_data", "error": str(exc)})
         given = dict(params)
         self.asked.append((path, tuple(params)))
         found = self.gives.get(given["query"])
@@ -90,7 +93,10 @@ class Logs(Api):
             label = path.split("/")[-2]
             return _answer(200, {"data": sorted({one[label] for one in self.streams if label in one})})
         text = given.get("match[]") or given["query"]
-        matchers = _promql.selectors(_promql.parse(text.partition("}")[0] + "}"))[0].matchers
+        try:
+            matchers = _promql.selectors(_promql.parse(text.partition("}")[0] + "}"))[0].matchers
+        except (_promql.PromqlError, IndexError):
+            return Response(400, {}, b"parse error")
         found = [one for one in self.streams if all(FakeServer._fits(matcher, one) for matcher in matchers)]
         if path.endswith("/series"):
             return _answer(200, {"data": found})

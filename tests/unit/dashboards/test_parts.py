@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,7 +44,19 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql import parse
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql_text import text_of
 
-from tests.unit.dashboards.builders import LOKI, NOW, PROMETHEUS, board, panel, read, variable, world
+from tests.unit.dashboards.builders import (
+    LOKI,
+    NOW,
+    PROMETHEUS,
+    Logs,
+    board,
+    judge,
+    logs,
+    panel,
+    read,
+    variable,
+    world,
+)
 
 SOURCES = Sources((PROMETHEUS, LOKI, Source("p2", "Second", "prometheus")))
 
@@ -88,6 +103,52 @@ def test_reasons_for_being_empty() -> None:
 def test_no_boards(given: Any) -> None:
     with pytest.raises(BoardError):
         read_board(given, "here")
+
+
+def test_boards_that_somebody_mangled_are_judged_all_the_same() -> None:
+    """Whatever stands where something else should: a verdict or BoardError, and nothing else."""
+    whole = board(
+        "T",
+        panel("P", 'sum(rate(requests_total{namespace=~"$namespace"}[$__rate_interval]))', repeat="namespace"),
+        panel("Q", "a / b", interval="$step", fieldConfig={"defaults": {"thresholds": {"steps": [{"value": 1}]}}}),
+        {"type": "row", "panels": [logs("L", '{namespace=~"$namespace"} |= "x"')], "collapsed": True},
+        {"title": "Library", "libraryPanel": {"name": "x"}},
+        variables=[
+            variable("namespace", "label_values(requests_total, namespace)", includeAll=True, sort=1, regex="/a/"),
+            {"name": "step", "type": "interval", "query": "1m,5m", "auto": True, "auto_count": 30},
+            {"name": "pick", "type": "custom", "query": "a : b, c", "current": {"value": ["b"]}},
+        ],
+    )
+    server, loki = world('requests_total{namespace="a"}', "a", "b"), Logs({"namespace": "a"})
+    rng = random.Random(5)  # noqa: S311
+    for _turn in range(250):
+        given = copy.deepcopy(whole)
+        for place in rng.sample(list(_places(given)), rng.randint(1, 5)):
+            _mangle(given, place, rng)
+        try:
+            judge(given, server, loki=loki).check("T")
+        except BoardError:
+            continue
+
+
+def _places(node: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for key, below in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*above, key)
+        yield from _places(below, (*above, key))
+
+
+def _mangle(node: Any, place: tuple[Any, ...], rng: random.Random) -> None:
+    wrong = [None, [], {}, "", 0, -1, True, "$x", "${", "now/", 1e9, ["x"], {"a": None}, float("nan"), "(["]
+    try:
+        for key in place[:-1]:
+            node = node[key]
+        if rng.random() < 0.2:
+            del node[place[-1]]
+        else:
+            node[place[-1]] = rng.choice(wrong)
+    except (KeyError, IndexError, TypeError):
+        # what was above it is gone already
+        return
 
 
 # --- variables ---
