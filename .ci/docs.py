@@ -17,6 +17,7 @@ SUBJECTS = {
     "logs": "Logs (`verify_logs`)",
     "workloads": "Workloads (`verify_workloads`)",
     "rules": "Rules (`verify_rules`)",
+    "dashboards": "Dashboards (`verify_dashboards`)",
     "access": "Reaching the servers (all verdicts)",
 }
 
