@@ -14,8 +14,6 @@ export PATH := $(venv)/bin:$(lab_bin):$(PATH)
 # The checkout under its collection name, ahead of any installed copy.
 export ANSIBLE_COLLECTIONS_PATH := $(venv)/collections
 pytest := $(venv)/bin/python -m pytest
-# Tests that wait rather than work: several at once, also on two cores.
-workers := -n 4
 # ARGS goes to the tool behind a target: make unit ARGS="-k scrape -x"
 ARGS ?=
 
@@ -27,14 +25,14 @@ demo: venv ## Bring up the lab, play day 1 on it and judge it; with KUBECONFIG a
 ##@ Test it
 .PHONY: check test unit lint sanity versions lifecycle integration molecule cluster faults
 check: venv ## The quick gates and the unit tests, within a minute
-	@$(pytest) --stages=static,unit,changed $(ARGS)
+	@$(pytest) --stages=static,unit,changed -n 2 $(ARGS)
 
 test: venv ## Every test, on the lab; ends with times, skips and the verdict
 	@env -u KUBECONFIG LAB_PROVIDER=native $(venv)/bin/python -m lab build
 	@$(pytest) --stages=all -n 3 $(ARGS)
 
 unit: venv ## Unit tests only
-	@$(pytest) --stages=unit $(ARGS)
+	@$(pytest) --stages=unit -n 2 $(ARGS)
 
 lint: venv ## ruff, yamllint, licences, changelog, ansible-lint (production) over everything
 	@$(pytest) --stages=static,lint $(ARGS)
@@ -49,16 +47,16 @@ lifecycle: venv ## The lab leaves nothing behind, also after a crash (a running 
 	@$(pytest) --stages=lifecycle $(ARGS)
 
 integration: venv ## Against real Prometheus and Loki processes on loopback
-	@$(pytest) --stages=integration $(workers) $(ARGS)
+	@$(pytest) --stages=integration -n 4 $(ARGS)
 
 molecule: venv ## Every Molecule scenario, on the lab
 	@$(pytest) --stages=molecule $(ARGS)
 
 cluster: venv ## What is true only of a live cluster, on the lab
-	@$(pytest) --stages=cluster $(ARGS)
+	@$(pytest) --stages=cluster -n 3 $(ARGS)
 
 faults: venv ## Break the lab on purpose and read the diagnosis
-	@$(pytest) --stages=faults $(ARGS)
+	@$(pytest) --stages=faults -n 3 $(ARGS)
 
 ##@ The lab: a one-node Kubernetes on this machine, without Docker
 .PHONY: lab lab-down lab-status

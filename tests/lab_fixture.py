@@ -73,7 +73,7 @@ class Lab:
 def _restores(config: pytest.Config) -> bool:
     """Whether this session takes the lab down, and so has to put back what it found; others leave it for the next."""
     stages = config.getoption("--stages")
-    return stages == "all" or "lifecycle" in stages
+    return (stages == "all" or "lifecycle" in stages) and not config.option.collectonly
 
 
 class LabKeeper:

@@ -7,8 +7,8 @@ cheap to dear. A test belongs to a stage by its path. Every skip is printed with
 does not list counts as a failure, so that a test cannot silently cease to run.
 
 With several workers (``-n 3``, pytest-xdist) one of them takes what needs the lab for itself, in order, and the others
-take the rest in the meantime, file by file; at last all of them take the faults that do not disturb each other. A
-stage's time is then from its first test to its last, whatever ran beside it.
+take the rest in the meantime, file by file; then all of them take what may share the lab, phase by phase. A stage's
+time is then from its first test to its last, whatever ran beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import os
+import re
 import tempfile
 import time
 from collections import Counter
@@ -63,7 +64,15 @@ STAGES = (
     Stage(
         "integration",
         "real servers on loopback",
-        ("tests/integration", "tests/differential", "tests/promtool", "tests/awx", "tests/evidence", "tests/foreign"),
+        (
+            "tests/integration",
+            "tests/differential",
+            "tests/promtool",
+            "tests/awx",
+            "tests/docs",
+            "tests/evidence",
+            "tests/foreign",
+        ),
     ),
     Stage("molecule", "scenarios on the lab", ("tests/scenarios",), on_lab=True),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster", "tests/awx/test_jobs.py"), on_lab=True),
@@ -71,16 +80,32 @@ STAGES = (
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 
-#: Faults that do not disturb each other, for they lie in namespaces of their own. The files of a tuple do: one worker
-#: takes them. What takes longest comes first.
-SIDE_BY_SIDE = (
-    ("tests/faults/test_delivery_causes.py",),
-    ("tests/faults/test_alertmanager_faults.py",),
-    ("tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
-    ("tests/faults/test_logs_causes.py", "tests/faults/test_workloads_causes.py"),
-    ("tests/faults/test_scrape_causes.py",),
+#: What may share the lab: phases, and in each the units of work that run side by side. A unit is beginnings of node
+#: ids; one worker takes it. A phase begins when all before it has ended. What takes long comes first in its phase.
+PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
+    # They look at a platform that is well, and keep what they make in namespaces of their own.
+    (
+        ("tests/cluster/test_foreign.py",),
+        ("tests/cluster/test_manuals.py",),
+        ("tests/cluster/test_discover.py", "tests/cluster/test_applyset.py"),
+    ),
+    # The platform, the receivers of its alerts, and another Alertmanager.
+    (
+        ("tests/faults/test_delivery_causes.py",),
+        ("tests/faults/test_day1_faults.py",),
+        ("tests/faults/test_alertmanager_faults.py",),
+    ),
+    # Namespaces of their own again; drills page through the receivers, which are well by now.
+    (
+        ("tests/faults/test_drills.py::test_the_next_drill", "tests/faults/test_drills.py::test_a_workload"),
+        ("tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
+        ("tests/faults/test_drills.py",),
+        ("tests/faults/test_scrape_causes.py",),
+        ("tests/faults/test_logs_causes.py", "tests/faults/test_workloads_causes.py"),
+    ),
 )
-#: The unit of work of everything else on the lab.
+SHARED = {unit[0]: phase for phase, units in enumerate(PHASES) for unit in units}
+#: The unit of work of everything else on the lab, which comes before them.
 ALONE = "the lab alone"
 
 
@@ -106,24 +131,31 @@ def stage_of(path: str) -> Stage | None:
     return found
 
 
-def unit_of(path: str) -> str:
-    """What one worker does in one go, named by its first file, or ALONE."""
-    for files in SIDE_BY_SIDE:
-        if path in files:
-            return files[0]
+def unit_of(nodeid: str) -> str:
+    """What one worker does in one go: a unit of PHASES by its first beginning, ALONE, or a file."""
+    matching = [
+        (len(begin), unit[0]) for units in PHASES for unit in units for begin in unit if nodeid.startswith(begin)
+    ]
+    if matching:
+        return max(matching)[1]
+    path = nodeid.partition("::")[0]
     stage = stage_of(path)
     return ALONE if stage and stage.on_lab else path
 
 
-SIDE_UNITS = tuple(files[0] for files in SIDE_BY_SIDE)
-
-
-def rank(path: str) -> int:
-    """Where a worker of several has a file: the lab, which is the longest way, then the rest, then what waits."""
-    unit = unit_of(path)
+def rank(nodeid: str) -> int:
+    """Where a worker of several has a test: the lab, which is the longest way, then the rest, then what waits."""
+    unit = unit_of(nodeid)
     if unit == ALONE:
         return 0
-    return 2 + SIDE_UNITS.index(unit) if unit in SIDE_UNITS else 1
+    return 2 + list(SHARED).index(unit) if unit in SHARED else 1
+
+
+def before(unit: str, units: set[str]) -> set[str]:
+    """Those of the units that must have ended before this one begins."""
+    if unit not in SHARED:
+        return set()
+    return {other for other in units if other == ALONE or SHARED.get(other, len(PHASES)) < SHARED[unit]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,9 +197,9 @@ class StagePlugin:
         # By test and phase: a whole module is skipped by every worker.
         self.skipped: dict[tuple[str, str], tuple[str, bool]] = {}
         self.reporter: pytest.TerminalReporter | None = None
-        # Of a worker: its folder; the file that says that the lab may be shared; whether it had the lab for itself.
+        # Of a worker: its folder, all units of the session, and whether it had the lab for itself.
         self.folder: Path | None = None
-        self.free: Path | None = None
+        self.units: set[str] = set()
         self.alone = False
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -191,7 +223,7 @@ class StagePlugin:
                 raise pytest.UsageError(f"{item.nodeid} belongs to no stage of tests/stages.py")
             if stage.name in order:
                 filled.add(stage.name)
-                kept.append(((rank(path) if worker else 0, order[stage.name]), item))
+                kept.append(((rank(item.nodeid) if worker else 0, order[stage.name]), item))
         empty = [stage.name for stage in self.stages if stage.name not in filled]
         if empty and not session.testsfailed:
             raise pytest.UsageError(f"no test in stage {', '.join(empty)}")
@@ -204,35 +236,44 @@ class StagePlugin:
 
         class Scheduling(LoadScopeScheduling):
             def _split_scope(self, nodeid: str) -> str:
-                return unit_of(nodeid.partition("::")[0])
+                return unit_of(nodeid)
+
+            def _reschedule(self, node: Any) -> None:
+                # A worker has to know one test ahead; more would keep work from the others.
+                if node.shutting_down or self._pending_of(self.assigned_work[node]) < 2 or not self.workqueue:
+                    super()._reschedule(node)
 
         # In our order, not the largest file first.
         config.option.loadscopereorder = False
         return Scheduling(config, log)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Workers are processes, so that they tell each other by a file when nothing needs the lab alone any more."""
+        """What a worker has to know of the others."""
         if hasattr(session.config, "workerinput"):
             self.folder = Path(session.config.option.basetemp)
-            if any(unit_of(_path(item)) == ALONE for item in session.items):
-                self.free = self.folder.parent / "lab-is-free"
+            self.units = {unit_of(item.nodeid) for item in session.items}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-        """A worker of several waits with what others must not be beside."""
-        unit = unit_of(_path(item))
+        """A worker waits for what must have ended; workers are processes, and tell each other by files."""
+        unit = unit_of(item.nodeid)
         self.alone = self.alone or unit == ALONE
-        if self.folder and unit != ALONE:
+        if not self.folder:
+            return (yield)
+        if unit != ALONE:
             _write_below(self.folder)
-        if self.free and unit in SIDE_UNITS:
-            # A minute more than all may take; then the tests say what is wrong.
-            end = time.monotonic() + 2700
-            while not self.free.exists() and time.monotonic() < end:
-                time.sleep(0.5)
+        # More than all may take; then the tests say what is wrong.
+        end = time.monotonic() + 2700
+        while not all(self._ended(other).exists() for other in before(unit, self.units)) and time.monotonic() < end:
+            time.sleep(0.5)
         done = yield
-        if self.free and unit == ALONE and (nextitem is None or unit_of(_path(nextitem)) != ALONE):
-            self.free.touch()
+        if nextitem is None or unit_of(nextitem.nodeid) != unit:
+            self._ended(unit).touch()
         return done
+
+    def _ended(self, unit: str) -> Path:
+        """The file that says that a unit has ended."""
+        return self.folder.parent / f"ended-{re.sub('[^a-z0-9]+', '-', unit)}"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Announce a stage when its first test starts."""

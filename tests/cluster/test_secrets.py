@@ -102,7 +102,7 @@ class CommandLines:
         self._thread.join()
 
 
-@pytest.mark.parametrize("play", ["day1", "day2", "verify"])
+@pytest.mark.parametrize("play", ["day1", "day2", "day3", "verify"])
 def test_no_credential_shows(lab: Lab, canaries: dict[str, str], tmp_path: Path, play: str) -> None:
     with CommandLines() as lines:
         # Whether the verdict is green is not the question here.

@@ -18,23 +18,28 @@ def test_stages_run_from_cheap_to_dear_whatever_the_order_asked() -> None:
     assert [stage.name for stage in stages.chosen("unit,static")] == ["static", "unit"]
 
 
-def test_a_worker_begins_with_the_lab_and_ends_with_what_waits_for_it() -> None:
-    paths = [
-        "tests/faults/test_rules_faults.py",
-        "tests/unit/test_stages.py",
-        "tests/faults/test_delivery_causes.py",
-        "tests/cluster/test_day1.py",
-        "tests/faults/test_day1_faults.py",
-    ]
-    assert sorted(paths, key=stages.rank) == [paths[3], paths[4], paths[1], paths[2], paths[0]]
-    assert stages.unit_of(paths[3]) == stages.unit_of(paths[4]) == stages.ALONE
-    assert stages.unit_of("tests/faults/test_probe_causes.py") == paths[0], "two files, one worker"
+def test_a_worker_begins_with_the_lab_and_ends_with_what_shares_it() -> None:
+    alone, rest = "tests/cluster/test_day1.py::test_x", "tests/unit/test_stages.py::test_x"
+    faults = "tests/faults/test_rules_faults.py::test_x", "tests/faults/test_day1_faults.py::test_x"
+    drill = "tests/faults/test_drills.py::test_the_next_drill_sweeps"
+    assert sorted([*faults, rest, drill, alone], key=stages.rank) == [alone, rest, faults[1], drill, faults[0]]
+    assert stages.unit_of(alone) == stages.unit_of("tests/cluster/test_lab_leaves_nothing.py::test_y") == stages.ALONE
+    assert stages.unit_of("tests/faults/test_probe_causes.py::test_x") == stages.unit_of(faults[0]), "one worker"
+    assert stages.unit_of(drill) != stages.unit_of("tests/faults/test_drills.py::test_other"), "two workers"
 
 
-def test_what_runs_side_by_side_exists() -> None:
-    files = [name for group in stages.SIDE_BY_SIDE for name in group]
-    assert len(files) == len(set(files))
-    assert [name for name in files if not (stages.ROOT / name).is_file()] == []
+def test_a_phase_begins_when_all_before_it_has_ended() -> None:
+    first, second = ([unit[0] for unit in units] for units in stages.PHASES[:2])
+    units = {stages.ALONE, "tests/unit/test_stages.py", *first, *second}
+    assert stages.before(first[0], units) == {stages.ALONE}
+    assert stages.before(second[0], units) == {stages.ALONE, *first}
+    assert stages.before(stages.ALONE, units) == stages.before("tests/unit/test_stages.py", units) == set()
+
+
+def test_what_shares_the_lab_exists() -> None:
+    begins = [begin for units in stages.PHASES for unit in units for begin in unit]
+    assert len(begins) == len(set(begins))
+    assert [begin for begin in begins if not (stages.ROOT / begin.partition("::")[0]).is_file()] == []
 
 
 def test_an_unknown_stage_is_refused_with_the_ones_there_are() -> None:
