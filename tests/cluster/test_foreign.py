@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.foreign.documented import inventory
+from tests.integration.foreign.documented import inventory, variables
 from tests.integration.programs import wait_for
 from tests.lab_fixture import Lab
 
@@ -134,6 +134,28 @@ def test_a_bare_operator_with_other_names(foreign: Lab, tmp_path: Path) -> None:
     assert checks["delivery/duty"]["status"] == "ok"
     assert checks["logs/agent_on_every_node"]["status"] == "ok"
     assert checks[f"logs/namespace {BARE}"]["status"] == "ok"
+
+
+def test_the_documented_account_is_enough(foreign: Lab, tmp_path: Path) -> None:
+    """It may not read Secrets, so that the routes are what Alertmanager itself shows."""
+    objects = json.dumps(variables("account")).replace('"observability"', f'"{BARE}"')
+    foreign.kubectl("apply", "--server-side", "-f", "-", stdin=objects)
+    try:
+        token = foreign.kubectl("create", "token", "-n", BARE, "monitoring-verifier").stdout.strip()
+        config = yaml.safe_load(foreign.kubeconfig.read_text())
+        config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(yaml.safe_dump(config))
+        expected = [{"labels": {"alertname": "AlwaysFiring", "severity": "critical"}, "receivers": ["duty"]}]
+        done, checks = verify(
+            foreign, tmp_path, "operator", BARE,
+            monitoring_kubeconfig=str(kubeconfig), alertmanager_routing_expectations=expected,
+        )  # fmt: skip
+    finally:
+        foreign.kubectl("delete", "-f", "-", "--ignore-not-found", stdin=objects, check=False)
+    assert red(checks) == {}, done.stdout
+    assert "the generated Secret may not be read" in " ".join(done.stdout.split())
+    assert checks["delivery/duty"]["status"] == "ok"
 
 
 def test_a_bare_operator_whose_receiver_cannot_be_reached(foreign: Lab, tmp_path: Path) -> None:
