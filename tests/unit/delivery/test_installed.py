@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which Alertmanager is meant: the operator's object, a Service without one, or an address."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from typing import Any
+
+import pytest
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _alertmanager_source as source
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _delivery_ask as ask
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
+
+CONFIG = "route: {receiver: duty}\nreceivers: [{name: duty}]\n"
+
+
+class Cluster:
+    """Objects by path."""
+
+    def __init__(self, *names: str, **spec: Any) -> None:
+        made = "2026-01-02T03:04:05Z"
+        self.items = [{"metadata": {"name": name, "creationTimestamp": made}, "spec": spec} for name in names]
+
+    def list(self, path: str) -> list[dict[str, Any]]:
+        assert path.endswith("/namespaces/obs/alertmanagers")
+        return self.items
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        if "/secrets/" in path:
+            packed = base64.b64encode(gzip.compress(CONFIG.encode())).decode()
+            return {"data": {source.GENERATED_KEY: packed}}
+        return next((item for item in self.items if path.endswith(f"/alertmanagers/{item['metadata']['name']}")), None)
+
+
+class Server:
+    label = "pod obs/alertmanager-0"
+
+    def get_json(self, path: str) -> dict[str, Any]:
+        return {"config": {"original": CONFIG}}
+
+
+def live(cluster: Cluster | None, **params: Any) -> source.Loaded:
+    return source.live(cluster, [Server()], {"namespace": "obs", **params})[0]
+
+
+def test_the_only_object_of_the_operator() -> None:
+    cluster = Cluster("alarms", replicas=3, configSecret="alarms-config")
+    assert live(cluster).origin == "Secret obs/alertmanager-alarms-generated"
+    assert live(cluster, service="alertmanager-operated").exact
+    there = ask.installed(cluster, "obs", None, "alertmanager-operated")
+    assert (there.name, there.replicas, there.credentials_in) == ("alarms", 3, "alarms-config")
+
+
+def test_credentials_are_where_the_object_mounts_them_from() -> None:
+    assert ask.installed(Cluster("a", secrets=["keys"], configSecret="c"), "obs", None).credentials_in == "keys"
+    assert ask.installed(Cluster("a"), "obs", None).credentials_in == "alertmanager-a"
+
+
+def test_a_service_without_the_operator_tells_its_configuration_itself() -> None:
+    loaded = live(Cluster(), service="alertmanager")
+    assert (loaded.origin, loaded.exact) == ("pod obs/alertmanager-0", False)
+    assert ask.installed(Cluster(), "obs", None, "alertmanager") == ask.Installed("alertmanager", 1, None)
+
+
+def test_nothing_that_is_named_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has 0 Alertmanager objects"):
+        live(Cluster())
+    with pytest.raises(ConfigError, match="does not exist"):
+        live(Cluster(), service="alertmanager", alertmanager="main")
+    with pytest.raises(ConfigError, match="has 2 Alertmanager objects"):
+        live(Cluster("a", "b"), service="alertmanager")
+
+
+def test_an_address_needs_no_cluster() -> None:
+    assert live(None, url="http://am.example:9093").exact is False
+    assert ask.installed(None, None, None).replicas == 1
