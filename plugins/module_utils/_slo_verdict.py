@@ -71,6 +71,21 @@ class Gate:
         return cls(budget)
 
 
+class Way(t.NamedTuple):
+    """How fixes get at things. :param rerun: writes the rules again. :param url: of a Prometheus asked directly."""
+
+    rerun: str
+    url: str = ""
+
+    def api(self, path: str) -> str:
+        """The command that asks Prometheus."""
+        return f"curl -sS {self.url.rstrip('/') or 'http://localhost:9090'}/api/v1/{path}"
+
+    def query(self, expr: str) -> str:
+        """The command that evaluates an expression."""
+        return f"{self.api('query')} --get --data-urlencode 'query={expr}'"
+
+
 class Judgement(t.NamedTuple):
     """A check, what was measured (None of what is not expected), and whether waiting could make it better."""
 
@@ -79,14 +94,14 @@ class Judgement(t.NamedTuple):
     final: bool
 
 
-def judge(wanted: Expectation, looks: t.Sequence[Look], gate: Gate | None, rerun: str) -> Judgement:
+def judge(wanted: Expectation, looks: t.Sequence[Look], gate: Gate | None, way: Way) -> Judgement:
     """The check of one SLO on all replicas; what is told comes from the one that recorded most."""
     if not wanted.active:
         return Judgement(_checks.not_applicable(wanted.slo, "no SLO", wanted.reason or wanted.state), None, True)
     causes: list[dict[str, str]] = []
     final = True
     for look in looks:
-        found, settled = faults(wanted, look, rerun)
+        found, settled = faults(wanted, look, way)
         causes += [one for one in found if one not in causes]
         final = final and settled
     best = max(looks, key=lambda look: measure(wanted, look).coverage)
@@ -95,7 +110,7 @@ def judge(wanted: Expectation, looks: t.Sequence[Look], gate: Gate | None, rerun
     expected = f"measured: {wanted.objective:.10g} % over {wanted.window}"
     result, notes = report(wanted, found, dead), _notes(wanted, found, best, dead)
     details = {"state": result["state"], "budget_left": result["budget_left"], "coverage": result["coverage"]}
-    shut = [] if gate is None or dead else _shut(wanted, found, gate)
+    shut = [] if gate is None or dead else _shut(wanted, found, gate, way)
     young = gate is not None and not dead and not found.full
     if gate is not None:
         expected += f", {100 * gate.budget:.10g} % of the budget left"
@@ -109,15 +124,15 @@ def judge(wanted: Expectation, looks: t.Sequence[Look], gate: Gate | None, rerun
     return Judgement(check, result, final)
 
 
-def faults(wanted: Expectation, look: Look, rerun: str) -> tuple[list[dict[str, str]], bool]:
+def faults(wanted: Expectation, look: Look, way: Way) -> tuple[list[dict[str, str]], bool]:
     """Why an SLO is dead or not what it should be on one replica; and whether waiting is of no use."""
     rules = look.rules.get(wanted.slo, {})
     gone = [name for name in wanted.records if name not in rules]
     if gone:
         some = f"{len(gone)} of {len(wanted.records)} rules" if rules else "the rules"
         told_gone = f"{look.label} does not run {some} of {wanted.slo}: {_few(gone)}."
-        return [cause("slo_rule_missing", told_gone, f"Apply the rules: {rerun} --tags rules")], True
-    where = _look_at(wanted)
+        return [cause("slo_rule_missing", told_gone, f"Apply the rules: {way.rerun} --tags rules")], True
+    where = _look_at(wanted, way)
     broken = [(name, rule) for name, (rule, _group) in rules.items() if rule.health == "err"]
     if broken:
         name, rule = broken[0]
@@ -133,11 +148,11 @@ def faults(wanted: Expectation, look: Look, rerun: str) -> tuple[list[dict[str, 
         if group.interval and age > 2 * group.interval + group.took + _SLACK:
             told_stale = f"{group.name} was last evaluated {length(age)} ago on {look.label}; its interval is "
             told_stale += f"{group.interval:.0f} s."
-            return [cause("slo_stale", told_stale, f"See what holds Prometheus up: {_pods(wanted)}")], True
-    return _recorded(wanted, look, rerun)
+            return [cause("slo_stale", told_stale, f"See what holds Prometheus up: {_pods(wanted, way)}")], True
+    return _recorded(wanted, look, way)
 
 
-def _recorded(wanted: Expectation, look: Look, rerun: str) -> tuple[list[dict[str, str]], bool]:
+def _recorded(wanted: Expectation, look: Look, way: Way) -> tuple[list[dict[str, str]], bool]:
     """The same for what the rules recorded."""
     values, empty = look.values.get(wanted.slo, {}), _unmeasured(wanted, look)
     if empty:
@@ -151,8 +166,8 @@ def _recorded(wanted: Expectation, look: Look, rerun: str) -> tuple[list[dict[st
     odd = [name for name in wanted.records if not math.isfinite(values[name])]
     if odd:
         told_odd = f"{_few(odd)} of {wanted.slo} is {values[odd[0]]} on {look.label}."
-        return [cause("slo_not_finite", told_odd, f"Apply the rules again: {rerun} --tags rules")], True
-    return _lasting(wanted, look, rerun), True
+        return [cause("slo_not_finite", told_odd, f"Apply the rules again: {way.rerun} --tags rules")], True
+    return _lasting(wanted, look, way), True
 
 
 def _unmeasured(wanted: Expectation, look: Look) -> list[str]:
@@ -165,14 +180,14 @@ def _unmeasured(wanted: Expectation, look: Look) -> list[str]:
     return [one for one in wanted.sources if one in look.empty and (one in look.dead or not (one in targets or down))]
 
 
-def _lasting(wanted: Expectation, look: Look, rerun: str) -> list[dict[str, str]]:
+def _lasting(wanted: Expectation, look: Look, way: Way) -> list[dict[str, str]]:
     """What is wrong with an SLO that lives."""
     causes = []
     recorded = look.values[wanted.slo][OBJECTIVE]
     if abs(recorded - (1 - wanted.budget)) > 1e-9:
         found = f"{wanted.slo} is recorded with {100 * recorded:.10g} % on {look.label}, and the catalogue says "
         found += f"{wanted.objective:.10g} %."
-        causes.append(cause("slo_differs", found, f"Apply the rules again: {rerun} --tags rules"))
+        causes.append(cause("slo_differs", found, f"Apply the rules again: {way.rerun} --tags rules"))
     kept, measured = look.retention, measure(wanted, look)
     if kept is not None and kept < wanted.seconds:
         found = f"{look.label} keeps samples for {length(kept)}, and the window of {wanted.slo} is {wanted.window}."
@@ -184,14 +199,14 @@ def _lasting(wanted: Expectation, look: Look, rerun: str) -> list[dict[str, str]
     elif not measured.full and measured.age >= COVERED * wanted.seconds:
         share = f"{100 * measured.coverage:.0f} %"
         found = f"Only {share} of the last {wanted.window} of {wanted.slo} were recorded on {look.label}."
-        causes.append(cause("slo_gaps", found, f"See when and why Prometheus stood still: {_pods(wanted)}"))
+        causes.append(cause("slo_gaps", found, f"See when and why Prometheus stood still: {_pods(wanted, way)}"))
     return causes
 
 
-def _shut(wanted: Expectation, found: Measured, gate: Gate) -> list[dict[str, str]]:
+def _shut(wanted: Expectation, found: Measured, gate: Gate, way: Way) -> list[dict[str, str]]:
     """Why a release has to wait."""
-    query = f'slo:error_budget_remaining:ratio{{slo="{wanted.slo}"}}'
-    fix = f"Wait, or repair what burns it. What is left over time: {query}"
+    query = f'{{__name__=~"slo:burn_rate:.+",slo="{wanted.slo}"}}'
+    fix = f"Wait, or repair what burns it; how fast it does: {way.query(query)}"
     causes = []
     if found.left is not None and found.left < gate.budget:
         what = f"{100 * found.left:.4g} % of the budget of {wanted.slo} is left, and the gate asks for "
@@ -227,15 +242,15 @@ def _few(names: t.Sequence[str]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def _look_at(wanted: Expectation) -> str:
-    if not wanted.namespace:
-        return "curl -sS http://localhost:9090/api/v1/rules"
+def _look_at(wanted: Expectation, way: Way) -> str:
+    if way.url or not wanted.namespace:
+        return way.api("rules")
     return f"kubectl -n {wanted.namespace} get prometheusrule alerts-{wanted.service} -o yaml"
 
 
-def _pods(wanted: Expectation) -> str:
-    if not wanted.namespace:
-        return "curl -sS http://localhost:9090/api/v1/status/runtimeinfo"
+def _pods(wanted: Expectation, way: Way) -> str:
+    if way.url or not wanted.namespace:
+        return way.api("status/runtimeinfo")
     return f"kubectl -n {wanted.namespace} describe pods -l app.kubernetes.io/name=prometheus"
 
 
@@ -278,7 +293,7 @@ def judge_until_final(
     expectations: t.Sequence[Expectation],
     source: Source,
     gate: Gate | None,
-    rerun: str,
+    way: Way,
     timeout: float,
     clock: t.Callable[[], float] = time.monotonic,
     sleep: t.Callable[[float], None] = time.sleep,
@@ -292,7 +307,7 @@ def judge_until_final(
         rounds += 1
         try:
             looks = source.looks()
-            judgements = [judge(one, looks, gate, rerun) for one in expectations]
+            judgements = [judge(one, looks, gate, way) for one in expectations]
             final = all(one.final for one in judgements)
         except ApiError as exc:
             judgements, final = _unreached(expectations, exc), isinstance(exc, ApiForbidden)

@@ -147,7 +147,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_collect import Collector
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_model import Expectation
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_verdict import Gate, judge_until_final
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_verdict import Gate, Way, judge_until_final
 
 OPTIONS = {
     "expectations": {"type": "list", "elements": "dict", "required": True},
@@ -167,7 +167,9 @@ def run(module: AnsibleModule) -> None:
     gate = Gate.parse(params["gate"])
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
     collector = Collector(lambda: _servers.replicas(params, kube), expectations)
-    outcome = judge_until_final(expectations, collector, gate, params["rerun"], params["timeout"])
+    outcome = judge_until_final(
+        expectations, collector, gate, Way(params["rerun"], params["url"] or ""), params["timeout"]
+    )
     _checks.finish(
         module,
         [judgement.check for judgement in outcome.judgements],

@@ -190,7 +190,7 @@ class Prometheus(Program):
         parsed = [_slo_model.Expectation.parse(one, number) for number, one in enumerate(wanted)]
         source = Collector(lambda: [DirectApi(self.url, timeout=10.0)], parsed)
         asked = None if gate is None else _slo_verdict.Gate(gate)
-        done = _slo_verdict.judge_until_final(parsed, source, asked, "make rules", timeout)
+        done = _slo_verdict.judge_until_final(parsed, source, asked, _slo_verdict.Way("make rules"), timeout)
         return {one.check["name"]: one for one in done.judgements}
 
     def value(self, expr: str) -> float | None:

@@ -21,10 +21,12 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_model
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_verdict import (
     Gate,
     Judgement,
+    Way,
     judge,
     judge_until_final,
 )
 
+WAY = Way("make rules")
 NOW = 1_800_000_000.0
 DAY = 86_400.0
 UP = 'up{job="x"}'
@@ -70,7 +72,7 @@ def look(wanted: Expectation | None = None, **more: Any) -> Look:
 
 def verdict(wanted: Expectation | None = None, *looks: Look, gate: float | None = None, **more: Any) -> Judgement:
     wanted = wanted or expectation()
-    return judge(wanted, looks or (look(wanted, **more),), None if gate is None else Gate(gate), "make rules")
+    return judge(wanted, looks or (look(wanted, **more),), None if gate is None else Gate(gate), WAY)
 
 
 def codes(found: Judgement) -> list[str]:
@@ -276,7 +278,7 @@ def rounds(server: Server, timeout: float = 20.0) -> Any:
         [expectation(), expectation(slo="y", state="skipped")],
         server,
         None,
-        "make rules",
+        WAY,
         timeout,
         lambda: next(clock),
         lambda _: None,
@@ -319,6 +321,15 @@ def test_expectations_that_cannot_be_meant(item: Any) -> None:
 )
 def test_retention_as_prometheus_says_it(text: str, seconds: float | None) -> None:
     assert _slo_collect.retention(text) == seconds
+
+
+def test_fixes_name_the_address_that_was_asked() -> None:
+    seen = look(rule={"last_evaluation": NOW - 600})
+    fix = judge(expectation(), [seen], None, Way("", "http://p:1/")).check["cause"]["fix"]
+    assert fix.endswith("curl -sS http://p:1/api/v1/status/runtimeinfo")
+    shut = judge(expectation(), [look(values=SPENT)], Gate(0.1), Way("", "http://p:1")).check["cause"]["fix"]
+    query = """'query={__name__=~"slo:burn_rate:.+",slo="x-availability"}'"""
+    assert shut.endswith(f"curl -sS http://p:1/api/v1/query --get --data-urlencode {query}")
 
 
 def test_lengths() -> None:
