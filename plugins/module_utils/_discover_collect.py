@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import re
 import time
 import typing as t
@@ -29,6 +30,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_po
 _OTHER_PROTOCOLS = frozenset({22, 25, 53, 2379, 2380, 3306, 5432, 6379, 9092, 9094, 9300, 9095, 27017})
 _PATHS = ("/metrics",)
 _LARGEST = 4_000_000
+_PARALLEL = 8
 _SAMPLE = re.compile(rb"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{|[ \t]+[-+0-9NI])", re.MULTILINE)
 _GROUP = "/apis/monitoring.coreos.com/v1"
 
@@ -87,25 +89,44 @@ class Collector:
 
     def _pages(self, chosen: t.Sequence[Workload]) -> dict[tuple[str, str], list[Page]]:
         """Ask one Pod of each workload, over the Kubernetes API, on the ports it has."""
-        found: dict[tuple[str, str], list[Page]] = {}
-        asked = 0
+        ports = []
         for workload in chosen:
             pod = workload.asked
             for number in dict.fromkeys(number for _name, number in workload.ports) if pod else ():
-                for path, params in self._questions(workload, number):
-                    if asked >= self._most:
-                        self.notes.append(f"{asked} ports were asked for metrics, and no more (most_ports).")
-                        return found
-                    asked += 1
-                    try:
-                        page = self._page(workload.namespace, name_of(pod), number, path, params)
-                    except ApiForbidden as exc:
-                        self.notes.append(f"No port could be asked for metrics: {exc}")
-                        return found
-                    if page is not None:
-                        found.setdefault(workload.key, []).append(page)
-                        break
+                questions = self._questions(workload, number)
+                ports += [(workload, name_of(pod), number, questions)] if questions else []
+        if len(ports) > self._most:
+            self.notes.append(f"{self._most} of {len(ports)} ports were asked for metrics (most_ports).")
+        found: dict[tuple[str, str], list[Page]] = {}
+        refusals: list[str] = []
+        # A port that nothing listens on, or that a policy keeps shut, takes its time.
+        with concurrent.futures.ThreadPoolExecutor(_PARALLEL) as pool:
+            asked = [(port, pool.submit(self._first_page, *port)) for port in ports[: self._most]]
+            for (workload, _pod, _number, _questions), future in asked:
+                try:
+                    page = future.result()
+                except ApiForbidden as exc:
+                    refusals.append(str(exc))
+                    continue
+                if page is not None:
+                    found.setdefault(workload.key, []).append(page)
+        if refusals:
+            more = f" ({len(refusals)} ports)" if len(refusals) > 1 else ""
+            self.notes.append(f"Ports could not be asked for metrics{more}: {refusals[0]}")
         return found
+
+    def _first_page(
+        self, workload: Workload, pod: str, number: int, questions: t.Sequence[tuple[str, list[tuple[str, str]]]]
+    ) -> Page | None:
+        """The answer to the first path that has one.
+
+        :raises ApiForbidden: the Kubernetes API does not let us ask.
+        """
+        for path, params in questions:
+            page = self._page(workload.namespace, pod, number, path, params)
+            if page is not None:
+                return page
+        return None
 
     def _questions(self, workload: Workload, number: int) -> list[tuple[str, list[tuple[str, str]]]]:
         """Paths to ask for, that of the product first."""

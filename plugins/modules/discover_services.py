@@ -50,7 +50,7 @@ options:
     type: bool
     default: true
   most_ports:
-    description: Ports and paths that are asked at most.
+    description: Ports that are asked at most.
     type: int
     default: 200
   query_timeout:
