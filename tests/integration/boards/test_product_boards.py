@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict on the products' boards: a real Prometheus with two hours of what the lab's stand-ins publish.
+
+A panel that asks for a metric or a label that the product does not have is dead here already, without a cluster.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _argspec, _boards, _dashboards_main
+
+from lab.platform import series
+from tests.integration.programs import Program, free_port, status, wait_for
+from tests.lab_fixture import BIN
+from tests.unit.boards.conftest import Kit
+
+ROOT = Path(__file__).resolve().parents[3]
+PRODUCTS = yaml.safe_load((ROOT / "lab/platform/metrics.yml").read_text())
+HOURS, STEP = 2.25, 30
+#: What Prometheus puts in place of a label of the target's own that it wants for itself.
+TARGET = ("job", "instance", "namespace", "pod", "service", "container", "endpoint")
+
+Boards = dict[str, dict[str, Any]]
+
+
+def entries() -> list[dict[str, Any]]:
+    """Entries of the example inventory whose products have a stand-in."""
+    return [one for one in Kit.example() if one.get("kind") in PRODUCTS]
+
+
+def history(now: float) -> Iterator[str]:
+    """What Prometheus would have scraped until a minute after now, as OpenMetrics text with times."""
+    started = now - HOURS * 3600
+    for entry in entries():
+        name, kind = entry["name"], entry["kind"]
+        target = {"job": name, "instance": f"{name}:80", "namespace": entry["namespace"], "pod": f"{name}-0"}
+        metrics = {**PRODUCTS[kind]["metrics"], "up": {"type": "gauge", "value": 1}}
+        for metric, spec in metrics.items():
+            for moment in range(int(started), int(now) + 60, STEP):
+                for sample, labels, value in series.samples(metric, spec, series.Moment(started - 3600, moment)):
+                    own = {f"exported_{key}" if key in TARGET else key: text for key, text in labels.items()}
+                    told = ",".join(f'{key}="{text}"' for key, text in {**own, **target}.items())
+                    yield f"{sample}{{{told}}} {float(value)!r} {moment}\n"
+    yield "# EOF\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Prometheus that has the history and scrapes nothing."""
+    folder = tmp_path_factory.mktemp("boards")
+    (folder / "history").write_text("".join(history(time.time())))
+    made = subprocess.run(
+        [
+            str(BIN / "promtool"),
+            "tsdb",
+            "create-blocks-from",
+            "openmetrics",
+            "-q",
+            str(folder / "history"),
+            str(folder / "data"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+    port = free_port()
+    program = Program(
+        [
+            str(BIN / "prometheus"),
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error",
+        ],
+        folder / "prometheus.log",
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: status(f"{url}/-/ready") == 200, f"Prometheus ready, see {program.log}")
+        yield url
+    finally:
+        program.stop()
+
+
+@pytest.fixture(scope="module")
+def judge(server: str) -> Callable[[Boards], dict[str, dict[str, Any]]]:
+    """The verdict on boards: title of a board -> its check."""
+
+    def run(boards: Boards) -> dict[str, dict[str, Any]]:
+        specs = {
+            **_argspec.CONNECTION_SPEC,
+            **_argspec.VERDICT_SPEC,
+            **_dashboards_main.SPEC,
+            **_argspec.kube_auth_spec(),
+        }
+        params = {name: spec.get("default") for name, spec in specs.items()}
+        source = {"uid": "prometheus", "name": "Prometheus", "type": "prometheus", "default": True, "interval": "30s"}
+        params.update(
+            kubernetes=False, boards=list(boards.values()), prometheus={"url": server}, datasources=[source], timeout=4
+        )
+        return {check["name"]: check for check in _dashboards_main.Verdict(params).run().checks}
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def boards() -> Boards:
+    """Boards that are about products alone."""
+    found = _boards.dashboards(Kit.resolve(*entries(), prober=False), _boards.Settings.of({"logs": False}))
+    made = {item["uid"].removeprefix("dataplatform-"): item["board"] for item in found}
+    return {key: made[key] for key in ("data-platform", "metadata", "stores", "kubernetes", "business")}
+
+
+def test_every_panel_of_every_product_has_data(judge: Callable[..., Any], boards: Boards) -> None:
+    checks = judge(boards)
+    assert {name: check["status"] for name, check in checks.items()} == dict.fromkeys(
+        (board["title"] for board in boards.values()), "ok"
+    ), [check["cause"] for check in checks.values()]
+
+
+def test_a_metric_that_a_product_does_not_have_is_seen(judge: Callable[..., Any], boards: Boards) -> None:
+    packs = {
+        "trino": {
+            "panels": [
+                {
+                    "title": "Wrong",
+                    "description": "Good is none.",
+                    "board": "data-platform",
+                    "unit": "short",
+                    "expr": "max(trino_execution_name_QueryManager_RuningQueries{$selector})",
+                },
+            ]
+        }
+    }
+    trino = next(one for one in entries() if one["kind"] == "trino")
+    found = _boards.dashboards(Kit.resolve(trino, packs=packs, prober=False), _boards.Settings.of({"logs": False}))
+    check = judge({"wrong": next(item["board"] for item in found if item["title"] == "Data platform")})["Data platform"]
+    assert check["status"] == "failed"
+    assert check["cause"]["code"] == "panel_metric_missing"
+    assert "RunningQueries" in check["cause"]["message"]
