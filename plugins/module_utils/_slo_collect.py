@@ -24,6 +24,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_model
 
 # Expressions that are asked at once: an address has an end.
 _AT_ONCE = 20
+# The oldest sample of a Prometheus that has deleted others for want of room.
+_CUT = "min(prometheus_tsdb_lowest_timestamp_seconds and on (job, instance) prometheus_tsdb_size_retentions_total > 0)"
 
 
 class Collector:
@@ -75,8 +77,8 @@ class Collector:
                 for sample in _prometheus.query(api, expr):
                     if sample["metric"].get("slo") in own:
                         found[sample["metric"]["slo"]] = sample["value"]
-        deleted = _prometheus.query(api, "max(prometheus_tsdb_size_retentions_total) > 0")
-        look.full = bool(deleted)
+        deleted = _prometheus.query(api, _CUT)
+        look.cut = deleted[0]["value"] if deleted else None
 
     def _sources(self) -> list[str]:
         return list(dict.fromkeys(source for one in self._wanted for source in one.sources))

@@ -96,7 +96,8 @@ class Look:
     :param since: by SLO, the time of the oldest sample within its window, to the hour; missing before the first.
     :param events: by SLO, how many were counted in its window. :param empty: sources without any series now;
     :param dead: expressions that ask for what never was; :param why: what is missing, of both.
-    :param retention: seconds; None when not known. :param full: whether samples were deleted for want of room.
+    :param retention: seconds; None when not known. :param cut: time before which samples were deleted for want of room;
+        None when none were.
     """
 
     label: str
@@ -109,7 +110,7 @@ class Look:
     dead: set[str] = dataclasses.field(default_factory=set)
     why: dict[str, str] = dataclasses.field(default_factory=dict)
     retention: float | None = None
-    full: bool = False
+    cut: float | None = None
 
     def add(self, group: Group) -> None:
         """Remember the rules of a group that record something of an SLO."""

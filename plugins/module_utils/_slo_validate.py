@@ -68,8 +68,9 @@ def _check_latency(
     if not (latency.get("histogram") or known.get("histogram") or known.get("value") or _probed(entry, pack)):
         what = "nothing says how long requests take"
         faults.add(where, "slo.latency.histogram", what, "name a histogram without _bucket, or add a probe")
-    limit, buckets = seconds(latency.get("threshold")), known.get("buckets")
-    if limit and isinstance(buckets, list) and not latency.get("histogram") and limit not in buckets:
+    limit, told = seconds(latency.get("threshold")), known.get("buckets")
+    buckets = [one for one in told if isinstance(one, (int, float))] if isinstance(told, list) else []
+    if limit and buckets and not latency.get("histogram") and limit not in buckets:
         near = ", ".join(f"{one:.10g}s" for one in sorted(buckets, key=lambda one: abs(one - limit))[:2])
         what = f"{known.get('histogram')} has no bucket of {limit:.10g}s"
         faults.add(where, "slo.latency.threshold", what, f"write one that it has, nearest: {near}")

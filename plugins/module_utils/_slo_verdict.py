@@ -43,6 +43,8 @@ _PAUSE = 3.0
 _SLACK = 5.0
 # An SLO, or a target, this young may get its first series any moment; seconds.
 _FRESH = 300.0
+# So near to the oldest sample of all, what is older is gone; the oldest of an SLO is known to the hour. Seconds.
+_EDGE = 7_200.0
 # Waiting may cure these.
 _PASSING = ("slo_not_evaluated",)
 # With these, what was recorded says nothing.
@@ -192,7 +194,7 @@ def _lasting(wanted: Expectation, look: Look, way: Way) -> list[dict[str, str]]:
     if kept is not None and kept < wanted.seconds:
         found = f"{look.label} keeps samples for {length(kept)}, and the window of {wanted.slo} is {wanted.window}."
         causes.append(cause("slo_window_not_kept", found, _keep(wanted)))
-    elif look.full and not measured.full and measured.age >= COVERED * wanted.seconds / 2:
+    elif look.cut is not None and not measured.full and look.now - measured.age <= look.cut + _EDGE:
         found = f"{look.label} deletes samples for want of room, and {wanted.slo} has {length(measured.age)} of "
         found += f"{wanted.window}."
         causes.append(cause("slo_window_not_kept", found, _keep(wanted)))

@@ -240,7 +240,8 @@ def test_a_gate_that_cannot_be_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "part"), [({"retention": 15 * DAY}, "keeps samples for 15 d"), ({"full": True}, "for want of room")]
+    ("change", "part"),
+    [({"retention": 15 * DAY}, "keeps samples for 15 d"), ({"cut": NOW - 14 * DAY}, "for want of room")],
 )
 def test_a_window_that_never_gets_full(change: dict[str, Any], part: str) -> None:
     seen = look(values={"slo:coverage:ratio": 0.5})
@@ -251,6 +252,13 @@ def test_a_window_that_never_gets_full(change: dict[str, Any], part: str) -> Non
     assert codes(found) == ["slo_window_not_kept"]
     assert part in found.check["cause"]["message"]
     assert found.check["cause"]["fix"].endswith("prometheus_operator_prometheus_retention: 33d")
+
+
+def test_a_young_slo_of_a_full_store_is_young() -> None:
+    seen = look(values=NEW, cut=NOW - 14 * DAY)
+    seen.since = {"x-availability": NOW - 0.01 * 28 * DAY}
+    assert verdict(None, seen).slo["state"] == "young"
+    assert codes(verdict(None, seen)) == []
 
 
 def test_a_replica_without_the_rules_is_told() -> None:
