@@ -100,8 +100,16 @@ def _selector(labels: t.Sequence[str]) -> str:
 
 
 def counted(api: Api, labels: t.Sequence[str], window: str) -> dict[Way, Counters] | None:
-    """What the replicas counted within the window, None when Prometheus has no such series."""
+    """What the replicas counted within the window, None when Prometheus has no such series.
+
+    A configuration of one's own need not give its targets the labels of Pods: as many of them as there are replicas are
+    taken for these.
+    """
     chosen = _selector(labels)
+    bare = '{pod=""}'
+    if chosen and not query(api, f"count(alertmanager_notifications_total{chosen})"):
+        instances = query(api, f"count by (job, instance) (alertmanager_notifications_total{bare})")
+        chosen = bare if len(instances) == len(labels) else chosen
     by = "sum by (integration, receiver_name{more}) (increase({metric}{chosen}[{window}]))"
     attempts = query(api, by.format(more="", metric="alertmanager_notifications_total", chosen=chosen, window=window))
     if not attempts:

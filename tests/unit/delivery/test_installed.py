@@ -76,3 +76,32 @@ def test_nothing_that_is_named_is_refused() -> None:
 def test_an_address_needs_no_cluster() -> None:
     assert live(None, url="http://am.example:9093").exact is False
     assert ask.installed(None, None, None).replicas == 1
+
+
+class Prometheus:
+    """Knows one Alertmanager, by the labels given."""
+
+    label = "prometheus"
+
+    def __init__(self, instances: int, selector: str) -> None:
+        self.instances, self.selector = instances, selector
+
+    def get_json(self, path: str, params: Any = (), _timeout: Any = None) -> dict[str, Any]:
+        expression = dict(params)["query"]
+        result: list[dict[str, Any]] = []
+        if self.selector in expression:
+            metrics = [{"instance": str(number), "integration": "webhook"} for number in range(self.instances)]
+            result = [{"metric": metric, "value": [0, "3"]} for metric in metrics]
+        return {"status": "success", "data": {"resultType": "vector", "result": result}}
+
+
+PODS = ["pod obs/alertmanager-0"]
+
+
+def test_counters_are_found_by_the_labels_of_pods_or_without_any() -> None:
+    assert ask.counted(Prometheus(1, 'namespace="obs",pod=~"alertmanager-0"'), PODS, "15m")
+    assert ask.counted(Prometheus(1, '{pod=""}'), PODS, "15m")
+
+
+def test_counters_of_more_alertmanagers_than_are_asked_are_nobodys() -> None:
+    assert ask.counted(Prometheus(2, '{pod=""}'), PODS, "15m") is None
