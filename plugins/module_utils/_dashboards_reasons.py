@@ -21,6 +21,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboard
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_queries import Query, from_variable
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_sources import Source
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_variables import Ask
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql import (
     Binary,
     Call,
@@ -49,6 +50,9 @@ YOUNG = 300.0
 _MOST_VALUES = 6
 # Over which samples are counted, to know how often something is scraped.
 _COUNTED = 600.0
+# Selectors asked for at once, and how often the server may fail to answer before it is left alone.
+_AT_ONCE = 64
+_MOST_FAILURES = 2
 _PROMETHEUS = Source("prometheus", "prometheus", "prometheus")
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
@@ -83,13 +87,25 @@ class Reasons:
         self._asker = asker
         self._recorded = recorded
         self._reading = Reading()
+        self._mute = 0
 
     def prepare(self, exprs: t.Iterable[str]) -> None:
         """Ask for everything that these expressions select, at once.
 
-        :raises ApiError: the server does not answer.
+        A selector that the server cannot answer for counts as there: that its panel is empty is known all the same.
         """
-        self._series.ask(self._reading.selectors(exprs))
+        wanted = self._reading.selectors(exprs)
+        for begin in range(0, len(wanted), _AT_ONCE):
+            self._ask(wanted[begin : begin + _AT_ONCE])
+
+    def _ask(self, wanted: t.Sequence[Selector]) -> None:
+        if self._mute < _MOST_FAILURES and self._asker.deadline.left() > 0:
+            try:
+                self._series.ask(wanted)
+            except ApiError:
+                self._mute += 1
+        for one in wanted:
+            self._series.answers.setdefault(one.matchers, Answer(Presence.THERE))
 
     def explain(self, board: Board, panel: Panel, query: Query, reply: Reply) -> Reason:
         """The reason for an answer without a number that could be drawn."""
@@ -127,14 +143,11 @@ class Reasons:
         return next(dead, None)
 
     def of_selector(self, text: str) -> tuple[Selector, Answer] | None:
-        """What is known of a selector that stands by itself, None when it is none.
-
-        :raises ApiError: the server does not answer.
-        """
+        """What is known of a selector that stands by itself, None when it is none."""
         node = self._reading.node(text) if text else None
         if not isinstance(node, Selector):
             return None
-        self._series.ask([node])
+        self._ask([node])
         return node, self._series.answer(node)
 
     def about(self, selector: Selector, target: Target) -> Reason:

@@ -12,9 +12,21 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._checks im
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_reasons import Recorded, alike
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_sources import Source, Sources
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_verdict import Excuse, names_of
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiTimeout, ConfigError
 
-from tests.unit.dashboards.builders import LOKI, PROMETHEUS, Logs, board, judge, logs, panel, read, variable, world
+from tests.unit.dashboards.builders import (
+    LOKI,
+    PROMETHEUS,
+    Logs,
+    World,
+    board,
+    judge,
+    logs,
+    panel,
+    read,
+    variable,
+    world,
+)
 
 SHOP = 'requests_total{job="shop",namespace="shop",code="200"}'
 BANK = 'requests_total{job="bank",namespace="bank",code="200"}'
@@ -130,6 +142,19 @@ def test_what_is_scraped_less_often_than_grafana_thinks() -> None:
     assert found.check("B")["cause"]["fix"].endswith("interval: 100s")
     found = judge(one("rate(requests_total[1m])"), world(SHOP, gives=count))
     assert found.check("B")["cause"]["fix"].endswith("[400s]")
+
+
+def test_an_explanation_that_cannot_be_had_costs_no_verdict() -> None:
+    class Mute(World):
+        def get(self, path: str, *given: Any, **more: Any) -> Any:
+            if path == "/api/v1/series":
+                raise ApiTimeout("GET /api/v1/series gave no answer within 10 s.")
+            return super().get(path, *given, **more)
+
+    given = board("B", panel("Dead", 'requests_total{job="none"}'), panel("Gone", "gone_total"), panel("Up", "up"))
+    found = judge(given, Mute([SHOP, "up"]))
+    assert [one.status for one in found.panels] == ["empty", "empty", "data"]
+    assert set(codes(found)) <= {"panel_metric_missing", "panel_series_ended", "panel_result_empty"}
 
 
 def test_values_that_there_are() -> None:
