@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _checks
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_reasons import failure
 
 SENT, FAILED, KEPT, UNSEEN, WAITING = "sent", "failed", "kept", "unseen", "waiting"
@@ -30,6 +30,7 @@ class Sight:
     Times are seconds since the alert was posted.
 
     :param due: notifications of each kind that must leave.
+    :param earliest: before that nothing of this alert can leave: what is counted until then is another's.
     :param wait: when every attempt has begun. :param patience: when retries have ended.
     :param counted: False where the counters may be another receiver's: then only a message counts.
     :param shown: place that shows this receiver's messages, "" when there is none.
@@ -45,6 +46,8 @@ class Sight:
     wait: float
     patience: float
     counted: bool = True
+    earliest: float = 0.0
+    base: t.Mapping[str, Replica] = dataclasses.field(default_factory=dict)
     shown: str = ""
     instead: list[str] = dataclasses.field(default_factory=list)
     gained: dict[str, Counters] = dataclasses.field(default_factory=dict)
@@ -55,8 +58,21 @@ class Sight:
     attempted_at: float | None = None
     failing_since: float | None = None
     answered_at: float | None = None
+    maybe_at: float | None = None
     message_at: float | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+
+    def gain(self, before: t.Mapping[str, Replica], after: t.Mapping[str, Replica], now: float) -> dict[str, Counters]:
+        """What the replicas that are named in C(before) counted of each kind since, or since C(earliest)."""
+        if now < self.earliest:
+            self.base = {label: after[label] for label in before}
+        found = {}
+        for kind in self.due:
+            for label, reading in before.items():
+                base = self.base.get(label, reading).counters(kind, self.receiver)
+                new = after[label].counters(kind, self.receiver).since(base)
+                found[kind] = found.get(kind, Counters()).plus(new)
+        return found
 
     def count(self, gained: dict[str, Counters], now: float) -> None:
         """Take a new reading of what the counters gained since the post."""
@@ -65,8 +81,11 @@ class Sight:
             self.attempted_at = now
         if self.failing_since is None and any(item.requests_failed for item in gained.values()):
             self.failing_since = now
-        if self.answered_at is None and self.due and all(self._answered(kind) for kind in self.due):
-            self.answered_at = now
+        # A page is not written at one moment: it may have a request and not yet that it failed. The next one has.
+        answered = bool(self.due) and all(self._answered(kind) for kind in self.due)
+        if self.answered_at is None and answered and self.maybe_at is not None:
+            self.answered_at = self.maybe_at
+        self.maybe_at = (now if self.maybe_at is None else self.maybe_at) if answered else None
 
     def _answered(self, kind: str) -> bool:
         return self.gained.get(kind, Counters()).answered >= self.due[kind]

@@ -58,6 +58,10 @@ class Trial:
         waits = [route.group_interval if route.place in self.joins else route.group_wait for route in self.of(receiver)]
         return max(waits) + position * PEER_TIMEOUT + SLACK
 
+    def earliest(self, receiver: str) -> float:
+        """Seconds before which no attempt for this receiver begins."""
+        return min(0.0 if route.place in self.joins else route.group_wait for route in self.of(receiver))
+
     def patience(self, receiver: str, position: float) -> float:
         """Seconds after which retries have ended and the reason of a failure is counted."""
         turns = [max(route.group_interval, MIN_TIMEOUT) for route in self.of(receiver)]

@@ -22,7 +22,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Replica
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_judge import Sight
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, ConfigError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
@@ -210,6 +210,8 @@ class Run:
                     due=_delivery_plan.kinds(self._config, post.made, name),
                     wait=post.made.wait(name, position),
                     patience=post.made.patience(name, position),
+                    # Half a second for the clocks: it is compared with when we posted.
+                    earliest=post.made.earliest(name) - 0.5,
                     counted=replicas[0].tells_receivers or _delivery_plan.told_apart(self._config, name),
                     shown=self._shown[name].label if name in self._shown else "",
                 )
@@ -242,13 +244,8 @@ class Run:
         shown = {name: place.messages() for name, place in self._shown.items()}
         held: dict[str, list[dict[str, str]]] = {}
         for post, sight in sights:
-            gained: dict[str, Counters] = {}
-            for kind in sight.due:
-                for api in post.apis:
-                    new = after[api.label].counters(kind, sight.receiver)
-                    old = before[api.label].counters(kind, sight.receiver)
-                    gained[kind] = gained.get(kind, Counters()).plus(new.since(old))
-            sight.count(gained, passed)
+            mine = {api.label: before[api.label] for api in post.apis}
+            sight.count(sight.gain(mine, after, passed), passed)
             if sight.receiver in shown:
                 accepted, refused = shown[sight.receiver]
                 if sight.message_at is None and with_code(accepted, sight.code):

@@ -23,7 +23,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Replica
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_judge import Sight
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_run import Shown, pod_log, read_replica
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill import FIRING, RESOLVED, Moments
@@ -241,12 +241,7 @@ class Follower:
         readings = {api.label: read_replica(api) for api in self._apis}
         waited = self._waited()
         for name, sight in self.sights.items():
-            gained: dict[str, Counters] = {}
-            for kind in sight.due:
-                for label, after in readings.items():
-                    new = after.counters(kind, name).since(self._before[label].counters(kind, name))
-                    gained[kind] = gained.get(kind, Counters()).plus(new)
-            sight.count(gained, waited)
+            sight.count(sight.gain(self._before, readings, waited), waited)
             if sight.sent_at is None and name in self._shown:
                 self._look_at_messages(name, sight)
             if sight.sent_at is None and sight.failing_since is not None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _delivery_judge as judge
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_counters import Counters, Replica
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ def sight(gained=None, at=5.0, **more):
     made = judge.Sight("slack", "pod monitoring/am-0", "CODE-1", {"slack": 1}, 10.0, 30.0, **more)
     if gained is not None:
         made.count({"slack": gained}, at)
+        made.count({"slack": gained}, at + 0.4)
     return made
 
 
@@ -30,6 +31,30 @@ def state(made, now, last=False):
 
 def test_accepted():
     assert state(sight(OK), 5) == ("sent", None)
+
+
+def test_a_request_that_is_counted_before_its_failure_was_not_accepted():
+    """Both counters are on one page, read while they are written."""
+    made = sight(BEGUN)
+    made.count({"slack": Counters(1, 1, 0)}, 6.0)
+    assert state(made, 6) == ("waiting", None)
+    made.count({"slack": REFUSED}, 6.4)
+    assert state(made, 6.4) == ("failed", "credentials_refused")
+    made = sight(BEGUN)
+    made.count({"slack": OK}, 6.0)
+    made.count({"slack": OK}, 6.4)
+    assert state(made, 6.4) == ("sent", None) and made.answered_at == 6.0
+
+
+def test_what_is_counted_before_anything_could_leave_is_not_this_alerts():
+    def page(requests):
+        return {"am-0": Replica("am-0", {("slack", "slack"): Counters(requests, requests, 0)})}
+
+    made = sight(earliest=4.5)
+    assert made.gain(page(0), page(1), 3.0)["slack"].attempts == 0, "another's, at 3 s"
+    assert made.gain(page(0), page(1), 4.6)["slack"].attempts == 0
+    assert made.gain(page(0), page(2), 5.1)["slack"].attempts == 1
+    assert sight().gain(page(0), page(1), 3.0)["slack"].attempts == 1, "a group that is active may be told at once"
 
 
 def test_a_refusal_counts_at_once():
