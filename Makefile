@@ -78,6 +78,10 @@ $(venv)/.stamp: requirements-dev.txt .ci/venv
 lock: venv ## Pin anew what pyproject.toml asks for, into requirements-dev.txt
 	@.ci/lock
 
+reference: venv ## Every module, filter and role as a page, in docs/reference (not committed)
+	@mkdir -p docs/reference && $(venv)/bin/antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
+		--output-format simplified-rst --no-indexes --dest-dir docs/reference dataplatform.monitoring
+
 docs: venv ## Write the generated pages of docs/ anew
 	@$(venv)/bin/python .ci/docs.py
 

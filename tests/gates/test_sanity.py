@@ -49,5 +49,16 @@ def test_documentation(collection: Path) -> None:
     )  # fmt: skip
 
 
+def test_reference_is_written_without_a_complaint(tmp_path: Path) -> None:
+    """As `make reference` does."""
+    _gate(
+        "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
+        "--output-format", "simplified-rst", "--no-indexes", "--dest-dir", str(tmp_path), "dataplatform.monitoring",
+        folder=collection_copy.ROOT, environment=os.environ,
+    )  # fmt: skip
+    modules = {path.stem for path in (collection_copy.ROOT / "plugins" / "modules").glob("*.py")}
+    assert modules <= {path.stem.removesuffix("_module") for path in tmp_path.glob("*_module.rst")}
+
+
 def test_nothing_is_ignored() -> None:
     assert list((collection_copy.ROOT / "tests" / "sanity").glob("ignore-*.txt")) == []
