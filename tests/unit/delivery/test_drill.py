@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _drill, _drill_follow
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._delivery_judge import Sight
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._drill import Moments
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +89,45 @@ def test_a_page_is_found_among_others(receiver, over, word):
 def test_a_page_about_something_else_is_not_it():
     assert not any(_drill_follow.tells(message, ("ServiceDown", "trino"), False) for message in SHOWN["slack"])
     assert not any(_drill_follow.tells(message, ("ServiceDown", "superset"), False) for message in SHOWN["smtp"])
+
+
+class Place:
+    """Shows messages."""
+
+    label = "pod lab-sinks/smtp"
+
+    def __init__(self, *shown):
+        self.shown = list(shown)
+
+    def messages(self):
+        return self.shown, []
+
+
+def seen(phase, moments, *shown):
+    """What a follower makes of the messages that a place shows."""
+    asked = _drill_follow.Asked({"alertname": "A"}, phase, moments.begun, "", ("A",), {})
+    follower = _drill_follow.Follower(asked, None, [], None, None, {"email": Place(*shown)})
+    follower.moments = moments
+    sight = Sight("email", "am-0", "A", {"email": 1}, 31.0, 60.0, shown="the mailbox")
+    follower._look_at_messages("email", sight)
+    return sight
+
+
+def test_a_page_that_left_before_alertmanager_was_seen_to_have_the_alert():
+    """Prometheus posts again and again; the first time that is seen may be later than the message."""
+    late = Moments(0.0, 10.0, 20.0, 140.0, 200.0)
+    assert seen("firing", late, {"at": 145.0, "subject": "[FIRING] A"}).message_at == 0.0
+    assert seen("firing", late, {"at": 205.0, "subject": "[FIRING] A"}).message_at == 5.0
+    assert seen("firing", late, {"at": 130.0, "subject": "DRILL [RESOLVED] A"}).message_at is None
+    other = seen("firing", late, {"at": 145.0, "subject": "[FIRING] B"})
+    assert (other.message_at, other.instead) == (None, ["[FIRING] B"])
+
+
+def test_an_end_that_was_told_before_it_was_seen():
+    ended = Moments(100.0, 110.0, 115.0, None, 130.0)
+    assert seen("resolved", ended, {"at": 128.0, "subject": "[RESOLVED] A"}).message_at == 0.0
+    assert seen("resolved", ended, {"at": 128.0, "subject": "[FIRING] A"}).message_at is None
+    assert seen("resolved", ended, {"at": 90.0, "subject": "[RESOLVED] A"}).message_at is None
 
 
 @pytest.mark.parametrize("word", ['a "quoted" one', "back\\slash", "R&D <east>", "zwölf", "two\nlines"])
