@@ -197,6 +197,8 @@ class Asker:
             path, params = f"{prefix}/api/v1/query", [("query", ask.match), ("time", _moment(kind, ask.end))]
         else:
             path, params = path if ask.how == "names" else f"{prefix}/api/v1/series", [*params, *match]
+            if ask.how == "some":
+                params.append(("limit", str(MOST_SERIES)))
         try:
             response = self._get(kind, path, params)
         except _Late:
@@ -241,7 +243,7 @@ def _options_of(ask: Ask, data: t.Any) -> tuple[str, ...]:
             f"{series_text(item['metric'])} {item['value'][1]} {round(item['value'][0] * 1000)}"
             for item in data["result"]
         )
-    if ask.how == "series":
+    if ask.how in ("series", "some"):
         return tuple(series_text(item) for item in data or ())
     return tuple(str(one) for one in data or ())
 

@@ -10,7 +10,8 @@ Only data proves it: the panel is asked again with values that its variables rea
 
 from __future__ import annotations
 
-import threading
+import re
+import typing as t
 
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_ask import Asker
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_interpolate import interpolate
@@ -23,12 +24,20 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboard
     used_by,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_sources import Sources
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_variables import Ask, Resolver
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_variables import (
+    Ask,
+    Resolver,
+    label_of,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_verdict import DATA, Seen
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql import PromqlError, parse, selectors
 
-# Values that are tried for one panel.
-_MOST_TRIES = 6
+# Sets of values that are tried for one panel, and of each of its selectors.
+_MOST_TRIES = 8
+_MOST_EACH = 4
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+Chosen = dict[str, str]
 
 
 class Others:
@@ -39,66 +48,76 @@ class Others:
         self._asker = asker
         self._now = now
         self._scenes: dict[tuple[int, tuple[tuple[str, str], ...]], Scene] = {}
-        self._lock = threading.Lock()
 
     def alive(self, seen: Seen, panel: Panel) -> Seen | None:
         """The panel with values that give it data, None when none are found."""
-        board = seen.scene.board
-        tried = 0
-        for name in roots_of(board, used_by(board, panel)):
-            for value in self._candidates(seen, panel, name):
-                tried += 1
-                if tried > _MOST_TRIES:
-                    return None
-                scene = self._scene(seen.scene, name, value)
-                queries = queries_of(scene, panel, self._sources, self._asker.apis, self._now)
-                replies = self._asker.replies(one.request for one in queries if one.request is not None)
-                found = Seen(scene, [(one, replies[one.request] if one.request else None) for one in queries])
-                if found.status == DATA:
-                    return found
+        for chosen in self._candidates(seen, panel)[:_MOST_TRIES]:
+            scene = self._scene(seen.scene, chosen)
+            # what a variable does not offer nobody can choose
+            if any(value not in scene.resolver.scope[name].all for name, value in chosen.items()):
+                continue
+            queries = queries_of(scene, panel, self._sources, self._asker.apis, self._now)
+            replies = self._asker.replies(one.request for one in queries if one.request is not None)
+            found = Seen(scene, [(one, replies[one.request] if one.request else None) for one in queries])
+            if found.status == DATA:
+                return found
         return None
 
-    def _scene(self, first: Scene, name: str, value: str) -> Scene:
-        chosen = {name: value}
+    def _scene(self, first: Scene, chosen: Chosen) -> Scene:
         key = (id(first.board), tuple(chosen.items()))
         if key not in self._scenes:
             resolver = Resolver(first.board, self._sources, self._asker.options, self._now, chosen)
             self._scenes[key] = Scene(first.board, resolver, chosen)
         return self._scenes[key]
 
-    def _candidates(self, seen: Seen, panel: Panel, name: str) -> list[str]:
-        """Options of a variable, first those that the metrics of the panel have."""
-        resolved = seen.scene.resolver.done[name]
-        options = [value for _text, value in resolved.options if value not in resolved.value.all]
-        if not options:
-            return []
-        there = self._values(seen, name)
-        hopeful = [one for one in options if one in there]
-        if hopeful:
-            return hopeful[:3]
-        # the panel uses it through another variable only: a few from all over the list
-        step = max(len(options) // 3, 1)
-        return [] if there else options[::step][:3]
+    def _candidates(self, seen: Seen, panel: Panel) -> list[Chosen]:
+        """Values that stand together on a series of the panel; else a few of what is offered first."""
+        board, scope = seen.scene.board, seen.scene.resolver.scope
+        found = self._of_series(seen, panel)
+        chosen = [one for one in found or [] if any(value not in scope[name].all for name, value in one.items())]
+        if chosen:
+            return chosen
+        # the panel uses its variables through others only
+        for name in roots_of(board, used_by(board, panel)) if found is None else ():
+            resolved = seen.scene.resolver.done[name]
+            options = [value for _text, value in resolved.options if value not in resolved.value.all]
+            chosen += [{name: one} for one in options[:: max(len(options) // 3, 1)][:3]]
+        return chosen
 
-    def _values(self, seen: Seen, name: str) -> set[str]:
-        """Values that the label has which this variable stands for, whatever the other variables are."""
-        scope = seen.scene.resolver.scope
-        names = [one.name for one in seen.scene.board.variables if one.type in ("query", "custom", "textbox")]
-        found: set[str] = set()
+    def _of_series(self, seen: Seen, panel: Panel) -> list[Chosen] | None:
+        """What the labels say that variables stand for, whatever those are; None where no variable is matched."""
+        board = seen.scene.board
+        names = [one.name for one in board.variables if one.type in ("query", "custom")]
+        used = set(used_by(board, panel))
+        # a Pod belongs to a namespace: what a variable is made from is chosen with it
+        above = [(label_of(one), one.name) for one in board.variables if one.name in used and label_of(one)]
+        found: dict[tuple[tuple[str, str], ...], None] = {}
+        matched = False
         for query, _reply in seen.answers:
             if query.request is None or query.source is None or query.request.kind != "prometheus":
                 continue
             loose = loosened(query.target, names)
-            labels = [label for label, variable in loose.labels if variable == name]
             try:
-                wanted = selectors(parse(interpolate(loose.expr, scope, "prometheus")))
+                wanted = selectors(parse(interpolate(loose.expr, seen.scene.resolver.scope, "prometheus")))
             except PromqlError:
                 continue
             for selector in wanted:
-                for label in labels:
-                    if any(one.name == label for one in selector.matchers):
-                        match = "{" + ",".join(str(one) for one in selector.matchers) + "}"
-                        request = query.request
-                        ask = Ask(query.source, "values", label, match, request.start, request.end)
-                        found.update(self._asker.options(ask).values)
-        return found
+                labels = {one.name for one in selector.matchers}
+                pairs = [(label, name) for label, name in loose.labels if label in labels]
+                matched = matched or bool(pairs)
+                if pairs:
+                    pairs += [one for one in above if one[1] not in {name for _label, name in pairs}]
+                    pairs.sort(key=lambda one: names.index(one[1]))
+                    match = "{" + ",".join(str(one) for one in selector.matchers) + "}"
+                    ask = Ask(query.source, "some", "", match, query.request.start, query.request.end)
+                    found.update(dict.fromkeys(self._sets(self._asker.options(ask).values, pairs)))
+        return [dict(one) for one in found] if matched else None
+
+    def _sets(self, series: t.Sequence[str], pairs: t.Sequence[tuple[str, str]]) -> list[tuple[tuple[str, str], ...]]:
+        """Sets of values on these series, from all over the list."""
+        sets: dict[tuple[tuple[str, str], ...], None] = {}
+        for text in series:
+            labels = dict(_LABEL.findall(text))
+            sets[tuple((name, labels[label]) for label, name in pairs if labels.get(label))] = None
+        kept = [one for one in sets if one]
+        return kept[:: max(len(kept) // _MOST_EACH, 1)][:_MOST_EACH]

@@ -177,7 +177,7 @@ class Reasons:
         if answer.presence is Presence.NOT_TOGETHER:
             text = f"no series is {selector}, though each of its labels exists"
             fix = f"See what there is: {self._values(selector, wrong[-1])}"
-            return Reason("panel_selects_nothing", text, fix, variable=variable)
+            return Reason("panel_selects_nothing", text, fix)
         if answer.presence is Presence.PAST:
             text = f"{selector} has had no sample for 24 hours"
             return Reason("panel_series_ended", text, f"See whether its target is up: {self._up(selector)}")

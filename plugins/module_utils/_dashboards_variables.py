@@ -34,7 +34,9 @@ MOST_OPTIONS = 5_000
 
 
 class Ask(t.NamedTuple):
-    """A question whose answer are the options of a variable. C(how) is values, names, metrics, result or series."""
+    """A question whose answer are the options of a variable. C(how) is values, names, metrics, result,
+    series, or C(some) for a few series.
+    """
 
     source: Source
     how: str
@@ -196,6 +198,12 @@ def query_text(variable: Variable) -> str:
     if query.get("type") == 0:
         return "label_names()"
     return str(query.get("expr") or "")
+
+
+def label_of(variable: Variable) -> str:
+    """The label whose values a variable offers, empty where it is none or the regex changes them."""
+    found = _LABEL_VALUES.fullmatch(query_text(variable)) if variable.type == "query" else None
+    return found["label"] if found and "(" not in variable.regex else ""
 
 
 def question(variable: Variable, source: Source, scope: Scope, span: _intervals.Span) -> Ask | None:

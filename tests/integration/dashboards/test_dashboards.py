@@ -285,7 +285,9 @@ def test_a_variable_that_depends_on_another(judge: Judge) -> None:
     )
     judged = judge(chained)
     assert judged["Chained"]["status"] == "ok"
-    assert judged["Chained"]["notes"] == ["Pod is empty with namespace = bank, and has data with namespace = shop"]
+    assert judged["Chained"]["notes"] == [
+        "Pod is empty with namespace = bank, pod = core-1, and has data with namespace = shop, pod = web-1"
+    ]
 
 
 def test_a_label_that_nobody_sets_is_no_fault(judge: Judge) -> None:
