@@ -150,7 +150,10 @@ class Run:
         if first.status == DATA:
             dead = [one for one in seen[1:] if one.status == EMPTY]
             return self._all_empty(board, panel, first, dead[0]) if dead else self._data(board, panel, first)
-        alive = next((one for one in seen[1:] if one.status == DATA), None) or self._others.alive(first, panel)
+        alive = next((one for one in seen[1:] if one.status == DATA), None)
+        # no value helps a panel whose metrics do not exist
+        if alive is None and self._never(first) is None:
+            alive = self._others.alive(first, panel)
         if alive is not None:
             found = PanelVerdict(panel, DATA, seen=alive)
             if not self._excuse(board, panel):
