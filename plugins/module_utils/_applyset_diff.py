@@ -127,7 +127,8 @@ def _readable(key: str, value: str, field: str) -> str | None:
 def changed_paths(before: t.Any, after: t.Any, path: str = "") -> list[tuple[str, t.Any, t.Any]]:
     """The places where two values differ, as C((path, old, new)); a missing side is C(ABSENT).
 
-    Lists whose items all have a C(name) are matched by it, as the API does for most of them.
+    Lists whose items all have a C(name) are matched by it, as the API does for most of them; panels by their titles.
+    A text that is JSON, as a dashboard is, is looked into.
     """
     if isinstance(before, dict) and isinstance(after, dict):
         found = []
@@ -140,11 +141,17 @@ def changed_paths(before: t.Any, after: t.Any, path: str = "") -> list[tuple[str
         return found
     if isinstance(before, list) and isinstance(after, list):
         return _changed_items(before, after, path)
-    return [] if before == after else [(path, before, after)]
+    if before == after:
+        return []
+    inner = [_parsed(one) for one in (before, after)]
+    if all(isinstance(one, dict) for one in inner):
+        return changed_paths(inner[0], inner[1], path) or [(path, before, after)]
+    return [(path, before, after)]
 
 
 def _changed_items(before: list[t.Any], after: list[t.Any], path: str) -> list[tuple[str, t.Any, t.Any]]:
-    names = [[item.get("name") if isinstance(item, dict) else None for item in side] for side in (before, after)]
+    key = "title" if all(isinstance(item, dict) and "gridPos" in item for item in (*before, *after)) else "name"
+    names = [[item.get(key) if isinstance(item, dict) else None for item in side] for side in (before, after)]
     if all(isinstance(name, str) for side in names for name in side) and all(len(set(s)) == len(s) for s in names):
         return changed_paths(
             {f"[{name}]": item for name, item in zip(names[0], before, strict=True)},
@@ -197,13 +204,19 @@ def _ordered(value: t.Any, top: bool = False) -> t.Any:
         return {key: _ordered(value[key]) for key in keys}
     if isinstance(value, list):
         return [_ordered(item) for item in value]
-    if isinstance(value, str) and len(value) > 200 and value[:1] in "{[":
-        # A dashboard on one line cannot be compared by eye.
-        try:
-            return json.dumps(json.loads(value), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        except ValueError:
-            return value
-    return value
+    # A dashboard on one line cannot be compared by eye.
+    inner = _parsed(value)
+    return value if inner is None else json.dumps(inner, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _parsed(value: t.Any) -> t.Any:
+    """What a long text that is JSON says, None for everything else."""
+    if not isinstance(value, str) or len(value) <= 200 or value[:1] not in "{[":
+        return None
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
 
 
 def _render(obj: Object | None) -> str:

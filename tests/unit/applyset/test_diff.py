@@ -158,6 +158,23 @@ def _config_secret(text, **more):
     }
 
 
+def test_a_large_board_is_shown_by_the_panels_that_changed():
+    """One row more moves every panel below it; which ones, and what else became of them, can be read."""
+
+    def board(*titles, limit=1):
+        panels = [{"title": title, "gridPos": {"y": y}, "limit": limit} for y, title in enumerate(titles)]
+        text = json.dumps({"title": "Overview", "panels": panels, "filler": "x" * diff.LARGE}, indent=1)
+        return config_map("board", {"overview.json": text})
+
+    before, after = board("trino", "minio"), board("trino", "shop", "minio")
+    assert sorted(path for path, _, _ in diff.changed_paths(before["data"], after["data"])) == [
+        "overview.json.panels.[minio].gridPos.y",
+        "overview.json.panels.[shop]",
+    ]
+    same = {"overview.json": before["data"]["overview.json"].replace("\n", "")}
+    assert [path for path, _, _ in diff.changed_paths(before["data"], same)] == ["overview.json"]
+
+
 def test_a_configuration_that_names_files_is_shown_and_what_was_in_clear_is_not():
     before = _config_secret("global: {smtp_auth_password: canary}\nroute: {receiver: a}\n", **{"a.tmpl": "old"})
     after = _config_secret("global: {smtp_auth_password_file: /x}\nroute: {receiver: b}\n", **{"a.tmpl": "new"})
