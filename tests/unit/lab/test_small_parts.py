@@ -34,7 +34,7 @@ class TestProvider:
 
     def test_chosen_by_name(self) -> None:
         assert command.provider({"KUBECONFIG": "/root/.kube/config", "LAB_PROVIDER": "native"}) == "native"
-        with pytest.raises(LabError, match="LAB_PROVIDER=docker: .* set it to existing or native"):
+        with pytest.raises(LabError, match="LAB_PROVIDER=docker: .* set it to existing, kind, native"):
             command.provider({"LAB_PROVIDER": "docker"})
 
     def test_every_provider_has_every_command(self) -> None:
