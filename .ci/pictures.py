@@ -59,18 +59,26 @@ def rows_of(png: bytes) -> list[bytearray]:
     return rows
 
 
+def _apart(one: bytes, other: bytes) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+
+
 def smaller(png: bytes) -> bytes:
     """The same picture with the 256 colours that matter most: a page has few, and the edges of its letters many."""
     rows = rows_of(png)
     pixels = [[bytes(row[at : at + 3]) for at in range(0, len(row), 3)] for row in rows]
     counts = Counter(pixel for row in pixels for pixel in row)
-    palette = [colour for colour, _times in counts.most_common(256)]
+    ranked = [colour for colour, _times in counts.most_common()]
+    # Those that differ first, so that a rare red is not taken for one of many greys; then those that are frequent.
+    palette: list[bytes] = []
+    for colour in ranked:
+        if len(palette) < 192 and all(_apart(colour, other) > 200 for other in palette):
+            palette.append(colour)
+    palette += [colour for colour in ranked if colour not in palette][: 256 - len(palette)]
     place = {colour: index for index, colour in enumerate(palette)}
     for colour in counts:
         if colour not in place:
-            place[colour] = min(
-                range(len(palette)), key=lambda i: sum((a - b) ** 2 for a, b in zip(colour, palette[i], strict=True))
-            )
+            place[colour] = min(range(len(palette)), key=lambda i: _apart(colour, palette[i]))
     body = b"".join(b"\0" + bytes(place[pixel] for pixel in row) for row in pixels)
 
     def part(kind: bytes, data: bytes) -> bytes:

@@ -214,14 +214,14 @@ def broken() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         checks[next(i for i, old in enumerate(checks) if old["name"] == check["name"])] = check
 
     down = {
-        "code": "target_down",
+        "code": "target_down_refused",
         "message": "Pod data-platform/doris-be-86775c7c4d-jkhl2 refuses connections on port 8040: nothing listens.",
         "fix": "See why it does not listen: kubectl -n data-platform logs doris-be-86775c7c4d-jkhl2 --tail=50",
     }
     put("scrape", _checks.failed("doris-be", "1 target up", "0 targets up, 1 down: 10.244.0.4:8040", [down],
                                  details={"targets": [_target("doris-be", 3, "down")]}))  # fmt: skip
     webhook = {
-        "code": "receiver_credentials_rejected",
+        "code": "credentials_refused",
         "message": "slack on pod monitoring/alertmanager-kube-prometheus-stack-alertmanager-0: 403 invalid_token. "
         "3 of 3 notifications failed within 15m.",
         "fix": "Write the webhook's address anew: kubectl -n monitoring patch secret alertmanager-receivers "
@@ -229,13 +229,13 @@ def broken() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     }
     put("delivery", _checks.failed("slack", "no failed notification within 15m", "3 failed", [webhook]))
     lagging = {
-        "code": "rule_not_evaluated_yet",
+        "code": "rule_not_evaluated",
         "message": "TrinoQueueLong was loaded 8 s ago and has not been evaluated.",
         "fix": "Wait for one interval of its group, then: ansible-playbook dataplatform.monitoring.verify --tags rules",
     }
     put("rules", _checks.unknown("trino", "3 rules loaded, evaluated and able to fire", "2 of 3", [lagging]))
     matcher = {
-        "code": "panel_matcher_without_series",
+        "code": "panel_value_missing",
         "message": 'Panel "Superset performance": job="superset-web" selects nothing; the nearest value is "superset".',
         "fix": "In the catalogue's entry superset, then run day 3 again: job: superset",
     }
@@ -245,7 +245,7 @@ def broken() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     wanted = "every panel has data, or may be empty"
     put("dashboards", _checks.failed("Data platform", wanted, "8 of 9 panels", [matcher]))
     spent = {
-        "code": "slo_exhausted",
+        "code": "slo_gate_closed",
         "message": "trino-latency has spent 134 % of its budget over 28d.",
         "fix": "Stop releases of trino and see what is slow: kubectl -n data-platform logs deploy/trino --tail=100",
     }

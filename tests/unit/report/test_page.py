@@ -17,6 +17,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _report_text,
     _report_times,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import CAUSES
 from ansible_collections.dataplatform.monitoring.plugins.plugin_utils import _page
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,12 @@ def test_any_text_stays_text(text):
     verdict = {"name": text, "checks": [_checks.failed(text, text, text, [cause], [text])], "notes": [text]}
     page = Reader(_page.page(_report.document(text, text, text, [verdict])))
     assert page.tags <= TAGS
+
+
+def test_the_sample_has_causes_that_there_are():
+    """Pictures of it stand in the documentation."""
+    checks = _report.all_checks(sample.broken()[0]["verdicts"])
+    assert {entry["code"] for check in checks for entry in _checks.all_causes(check)} <= set(CAUSES)
 
 
 def test_what_is_wrong_comes_first_and_in_order_of_severity():
