@@ -359,9 +359,19 @@ class StagePlugin:
             self.skipped[report.nodeid, getattr(report, "when", "collect")] = tuple(judged)
 
 
+#: Environment variable -> folder: where programs write that would write below /tmp or the home.
+WRITTEN = {
+    "TMPDIR": "tmp",
+    "ANSIBLE_HOME": "ansible",
+    "ANSIBLE_REMOTE_TEMP": "ansible/remote",
+    "ANSIBLE_ASYNC_DIR": "ansible/async",
+    "KUBECACHEDIR": "kube",
+}
+
+
 def _write_below(folder: Path) -> None:
     """Programs keep what they write anywhere on the machine in this folder: another worker looks for leftovers."""
-    for variable, name in (("TMPDIR", "tmp"), ("ANSIBLE_HOME", "ansible"), ("KUBECACHEDIR", "kube")):
+    for variable, name in WRITTEN.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         os.environ[variable] = str(folder / name)
     tempfile.tempdir = None
