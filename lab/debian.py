@@ -73,8 +73,10 @@ def _from_one_line(line: str) -> str | None:
 def _is_of(stanza: str, release: str) -> bool:
     fields = dict(line.split(":", 1) for line in stanza.splitlines() if ":" in line and not line.startswith(" "))
     enabled = fields.get("Enabled", "yes").strip().lower() != "no"
-    return enabled and "main" in fields.get("Components", "").split() and any(
-        suite == release or suite.startswith(f"{release}-") for suite in fields.get("Suites", "").split()
+    return (
+        enabled
+        and "main" in fields.get("Components", "").split()
+        and any(suite == release or suite.startswith(f"{release}-") for suite in fields.get("Suites", "").split())
     )
 
 
