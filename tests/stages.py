@@ -99,6 +99,7 @@ PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
     (
         ("tests/faults/test_drills.py::test_the_next_drill", "tests/faults/test_drills.py::test_a_workload"),
         ("tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
+        ("tests/faults/test_slo_faults.py", "tests/faults/test_dashboards_faults.py"),
         ("tests/faults/test_drills.py",),
         ("tests/faults/test_scrape_causes.py",),
         ("tests/faults/test_logs_causes.py", "tests/faults/test_workloads_causes.py"),
