@@ -150,6 +150,7 @@ def test_the_next_drill_sweeps_and_keeps_the_heartbeat_silent(alerting, marked, 
         listed = marked.kubectl("-n", "monitoring", "get", "prometheusrules", "-l", DRILL, "-o", "name").stdout
         return listed.split()
 
+    begun = time.time()
     with killed(marked, tmp_path, lambda: bool(rules())):
         left = rules()
         assert len(left) == 1
@@ -166,14 +167,14 @@ def test_the_next_drill_sweeps_and_keeps_the_heartbeat_silent(alerting, marked, 
     red = [check for checks in verdicts.values() for check in checks if check["status"] not in ("ok", "not_applicable")]
     assert red == []
     # What the service outside saw: no beat for so long, and then beats again.
-    beats = [message["at"] for message in messages(marked, "heartbeat")]
+    beats = [message["at"] for message in messages(marked, "heartbeat") if message["at"] > begun - 70]
     gap, after = max((later - earlier, later) for earlier, later in zip(beats, beats[1:], strict=False))
-    assert 95 <= gap <= 200 and time.time() - after < 120
+    assert 95 <= gap <= 240 and time.time() - after < 180
     said = json.loads(
         marked.kubectl("-n", "monitoring", "get", "configmap", "dataplatform-monitoring-drill", "-o", "json").stdout
     )["data"]["last.json"]
     at = datetime.datetime.fromisoformat(json.loads(said)["at"].replace("Z", "+00:00"))
-    assert (datetime.datetime.now(datetime.UTC) - at).total_seconds() < 60
+    assert (datetime.datetime.now(datetime.UTC) - at).total_seconds() < 120
     [stage] = [item for item in json.loads(said)["timeline"] if item["name"] == "group_wait, pagerduty"]
     assert 0 < stage["share"] < 1
     # And verify.yml tells how long ago that was.
