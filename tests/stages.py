@@ -7,17 +7,16 @@ cheap to dear. A test belongs to a stage by its path. Every skip is printed with
 does not list counts as a failure, so that a test cannot silently cease to run.
 
 With several workers (``-n 3``, pytest-xdist) one of them takes what needs the lab for itself, in order, and the others
-take the rest in the meantime, file by file; then all of them take what may share the lab, phase by phase. A stage's
-time is then from its first test to its last, whatever ran beside it.
+take the rest in the meantime, file by file; then all of them take what may share the lab, phase by phase. While the
+lab's own stage compares the machine before and after, nothing else runs. A stage's time is then from its first test to
+its last, whatever ran beside it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import os
 import re
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -108,6 +107,8 @@ PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
 SHARED = {unit[0]: phase for phase, units in enumerate(PHASES) for unit in units}
 #: The unit of work of everything else on the lab, which comes before them.
 ALONE = "the lab alone"
+#: Its beginning: the stage that looks at all files and processes of the machine.
+LIFECYCLE = "the machine alone"
 
 
 def chosen(option: str) -> tuple[Stage, ...]:
@@ -154,9 +155,12 @@ def rank(nodeid: str) -> int:
 
 def before(unit: str, units: set[str]) -> set[str]:
     """Those of the units that must have ended before this one begins."""
-    if unit not in SHARED:
+    if unit == ALONE:
         return set()
-    return {other for other in units if other == ALONE or SHARED.get(other, len(PHASES)) < SHARED[unit]}
+    waited = {LIFECYCLE}
+    if unit in SHARED:
+        waited |= {ALONE, *(other for other, phase in SHARED.items() if phase < SHARED[unit])}
+    return waited & units
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,6 +257,8 @@ class StagePlugin:
         if hasattr(session.config, "workerinput"):
             self.folder = Path(session.config.option.basetemp)
             self.units = {unit_of(item.nodeid) for item in session.items}
+            if any(_is_lifecycle(item) for item in session.items):
+                self.units.add(LIFECYCLE)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
@@ -261,8 +267,6 @@ class StagePlugin:
         self.alone = self.alone or unit == ALONE
         if not self.folder:
             return (yield)
-        if unit != ALONE:
-            _write_below(self.folder)
         # More than all may take; then the tests say what is wrong.
         end = time.monotonic() + 2700
         while not all(self._ended(other).exists() for other in before(unit, self.units)) and time.monotonic() < end:
@@ -270,6 +274,8 @@ class StagePlugin:
         done = yield
         if nextitem is None or unit_of(nextitem.nodeid) != unit:
             self._ended(unit).touch()
+        if _is_lifecycle(item) and not (nextitem and _is_lifecycle(nextitem)):
+            self._ended(LIFECYCLE).touch()
         return done
 
     def _ended(self, unit: str) -> Path:
@@ -360,26 +366,13 @@ class StagePlugin:
             self.skipped[report.nodeid, getattr(report, "when", "collect")] = tuple(judged)
 
 
-#: Environment variable -> folder: where programs write that would write below /tmp or the home.
-WRITTEN = {
-    "TMPDIR": "tmp",
-    "ANSIBLE_HOME": "ansible",
-    "ANSIBLE_REMOTE_TEMP": "ansible/remote",
-    "ANSIBLE_ASYNC_DIR": "ansible/async",
-    "KUBECACHEDIR": "kube",
-}
-
-
-def _write_below(folder: Path) -> None:
-    """Programs keep what they write anywhere on the machine in this folder: another worker looks for leftovers."""
-    for variable, name in WRITTEN.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        os.environ[variable] = str(folder / name)
-    tempfile.tempdir = None
-
-
 def _path(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
+
+
+def _is_lifecycle(item: pytest.Item) -> bool:
+    stage = stage_of(_path(item))
+    return stage is not None and stage.name == "lifecycle"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -30,10 +30,12 @@ def test_a_worker_begins_with_the_lab_and_ends_with_what_shares_it() -> None:
 
 def test_a_phase_begins_when_all_before_it_has_ended() -> None:
     first, second = ([unit[0] for unit in units] for units in stages.PHASES[:2])
-    units = {stages.ALONE, "tests/unit/test_stages.py", *first, *second}
+    unit = "tests/unit/test_stages.py"
+    units = {stages.ALONE, unit, *first, *second}
     assert stages.before(first[0], units) == {stages.ALONE}
     assert stages.before(second[0], units) == {stages.ALONE, *first}
-    assert stages.before(stages.ALONE, units) == stages.before("tests/unit/test_stages.py", units) == set()
+    assert stages.before(stages.ALONE, units) == stages.before(unit, units) == set()
+    assert stages.before(unit, {*units, stages.LIFECYCLE}) == {stages.LIFECYCLE}, "nothing runs beside the lifecycle"
 
 
 def test_what_shares_the_lab_exists() -> None:
