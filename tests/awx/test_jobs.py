@@ -45,7 +45,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 #: Some versions of AWX send null for a text that was left open.
 NULLS: dict[str, dict[str, Any]] = {
+    "Monitoring day 1": {"applyset_allow_removal": None},
     "Monitoring day 2": {"applyset_allow_removal": None},
+    "Monitoring day 3": {"applyset_allow_removal": None},
     "Monitoring fire drill": {"drill_workload": None},
     "Monitoring silence": {"silence_ends_at": None, "silence_starts_at": None},
     "Monitoring teardown": {"teardown_confirm": None},
