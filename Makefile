@@ -30,7 +30,7 @@ check: venv ## The quick gates and the unit tests, within a minute
 test: venv ## Every test, on the lab; ends with times, skips and the verdict
 	@env -u KUBECONFIG LAB_PROVIDER=native $(venv)/bin/python -m lab build
 	@$(venv)/bin/python -c 'from tests.evidence import browser; browser.install()' || echo "test: without a browser"
-	@$(pytest) --stages=all -n 3 $(ARGS)
+	@$(pytest) --stages=all -n 4 $(ARGS)
 
 unit: venv ## Unit tests only
 	@$(pytest) --stages=unit -n 2 $(ARGS)
@@ -54,10 +54,10 @@ molecule: venv ## Every Molecule scenario, on the lab
 	@$(pytest) --stages=molecule $(ARGS)
 
 cluster: venv ## What is true only of a live cluster, on the lab
-	@$(pytest) --stages=cluster -n 3 $(ARGS)
+	@$(pytest) --stages=cluster -n 4 $(ARGS)
 
 faults: venv ## Break the lab on purpose and read the diagnosis
-	@$(pytest) --stages=faults -n 3 $(ARGS)
+	@$(pytest) --stages=faults -n 4 $(ARGS)
 
 ##@ The lab: a one-node Kubernetes on this machine, without Docker
 .PHONY: lab lab-down lab-status

@@ -6,7 +6,7 @@
 cheap to dear. A test belongs to a stage by its path. Every skip is printed with its reason; one that tests/skips.yml
 does not list counts as a failure, so that a test cannot silently cease to run.
 
-With several workers (``-n 3``, pytest-xdist) one of them takes what needs the lab for itself, in order, and the others
+With several workers (``-n 4``, pytest-xdist) one of them takes what needs the lab for itself, in order, and the others
 take the rest in the meantime, file by file; then all of them take what may share the lab, phase by phase. While the
 lab's own stage compares the machine before and after, nothing else runs. A stage's time is then from its first test to
 its last, whatever ran beside it.
@@ -73,36 +73,48 @@ STAGES = (
             "tests/foreign",
         ),
     ),
-    Stage("molecule", "scenarios on the lab", ("tests/scenarios",), on_lab=True),
+    # Day 1 first, which wants a bare lab; the scenarios go on from there.
+    Stage(
+        "molecule", "day 1 on a bare lab, the scenarios", ("tests/cluster/test_day1.py", "tests/scenarios"), on_lab=True
+    ),
     Stage("cluster", "what only a live cluster shows", ("tests/cluster", "tests/awx/test_jobs.py"), on_lab=True),
     Stage("faults", "break it, read the diagnosis", ("tests/faults",), on_lab=True),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 
 #: What may share the lab: phases, and in each the units of work that run side by side. A unit is beginnings of node
-#: ids; one worker takes it. A phase begins when all before it has ended. What takes long comes first in its phase.
+#: ids; one worker takes it. A phase begins when all before it has ended. A worker holds the next unit already while it
+#: is at the last test of one: a phase has as many units as there are workers, or fewer, and what takes long is not last.
 PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
-    # They look at a platform that is well, and keep what they make in namespaces of their own.
+    # They look at a platform that is well.
     (
-        ("tests/cluster/test_foreign.py",),
         ("tests/cluster/test_manuals.py",),
         ("tests/cluster/test_discover.py", "tests/cluster/test_applyset.py"),
     ),
     # The platform, the receivers of its alerts, and another Alertmanager.
     (
-        ("tests/faults/test_delivery_causes.py",),
         ("tests/faults/test_day1_faults.py",),
+        ("tests/faults/test_delivery_causes.py",),
         ("tests/faults/test_alertmanager_faults.py",),
     ),
-    # Namespaces of their own again; drills page through the receivers, which are well by now.
+    # What they make is in namespaces of their own; drills page through the receivers, which are well by now. Of drills
+    # by a rule there is one at a time.
     (
-        ("tests/faults/test_drills.py::test_the_next_drill", "tests/faults/test_drills.py::test_a_workload"),
-        ("tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
-        ("tests/faults/test_slo_faults.py", "tests/faults/test_dashboards_faults.py"),
-        ("tests/faults/test_drills.py",),
-        ("tests/faults/test_scrape_causes.py",),
-        ("tests/faults/test_logs_causes.py", "tests/faults/test_workloads_causes.py"),
+        (
+            "tests/awx/test_jobs.py::test_a_verdict_reaches_the_workflow[Monitoring fire drill",
+            "tests/faults/test_drills.py::test_the_next_drill",
+            "tests/faults/test_drills.py::test_a_workload",
+        ),
+        ("tests/cluster/test_foreign.py", "tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
+        ("tests/faults/test_drills.py", "tests/faults/test_dashboards_faults.py", "tests/faults/test_slo_faults.py"),
+        (
+            "tests/faults/test_scrape_causes.py",
+            "tests/faults/test_logs_causes.py",
+            "tests/faults/test_workloads_causes.py",
+        ),
     ),
+    # Nothing is left to look at.
+    (("tests/cluster/test_teardown.py",),),
 )
 SHARED = {unit[0]: phase for phase, units in enumerate(PHASES) for unit in units}
 #: The unit of work of everything else on the lab, which comes before them.

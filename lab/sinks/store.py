@@ -24,7 +24,7 @@ class Store:
 
     def __init__(self, sink: str) -> None:
         self.sink = sink
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._accepted: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._rejected: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._counts = {"accepted": 0, "rejected": 0}
@@ -44,20 +44,20 @@ class Store:
             self._mode = wanted["mode"]
             self._left = int(wanted.get("times", 2))
             self._seconds = float(wanted.get("seconds", 60))
+            self._lock.notify_all()
         return self._mode
 
     def failure(self) -> str | None:
         """The mode that the next message meets: 403, 404, 429, 500, or None. Waits here while the sink is slow."""
         with self._lock:
-            mode, seconds = self._mode, self._seconds
+            mode = self._mode
             if mode == "500-then-ok":
                 if self._left <= 0:
                     return None
                 self._left -= 1
                 return "500"
-        if mode == "slow":
-            time.sleep(seconds)
-            return None
+            # Those that wait would be in the way of the messages after a switch.
+            self._lock.wait_for(lambda: self._mode != "slow", self._seconds)
         return mode if mode in ("403", "404", "429", "500") else None
 
     def accept(self, message: dict[str, Any]) -> None:

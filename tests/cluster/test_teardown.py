@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""teardown.yml asks first, takes away what all days made, and leaves data and credentials where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab_fixture import Lab
+
+from .plays import Play, ours, releases
+
+#: Of these nothing is made anew by a next run as it was: data, credentials, and what other people's objects hang on.
+KEPT = ("CustomResourceDefinition", "Namespace", "PersistentVolumeClaim", "Secret")
+
+
+@pytest.fixture(scope="module")
+def played(lab: Lab) -> Lab:
+    """The lab with all days on it."""
+    if not any("dashboards" in name for name in ours(lab)):
+        lab.playbook("site")
+    return lab
+
+
+def test_nothing_goes_unless_it_is_confirmed(played: Lab, tmp_path: Path) -> None:
+    before = ours(played)
+    assert Play(played, tmp_path, "teardown", "-e", "teardown_confirm=another", check=False).returncode == 2
+    assert ours(played) == before
+    assert Play(played, tmp_path, "teardown", "--check", "--diff").changed
+    assert ours(played) == before
+
+
+def test_a_teardown_leaves_data_and_credentials(played: Lab, tmp_path: Path) -> None:
+    before = ours(played)
+    Play(played, tmp_path, "teardown", "-e", "teardown_confirm=lab")
+    assert releases(played) == set()
+    after = ours(played)
+    assert after == {name for name in before if name.startswith(KEPT)}
+    assert Play(played, tmp_path, "teardown", "-e", "teardown_confirm=lab").changed == 0
