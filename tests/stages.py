@@ -84,7 +84,7 @@ BY_NAME = {stage.name: stage for stage in STAGES}
 
 #: What may share the lab: phases, and in each the units of work that run side by side. A unit is beginnings of node
 #: ids; one worker takes it. A phase begins when all before it has ended. A worker holds the next unit already while it
-#: is at the last test of one: a phase has as many units as there are workers, or fewer, and what takes long is not last.
+#: is at the last test of one: a phase has no more units than there are workers, and what takes long is not last.
 PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
     # They look at a platform that is well.
     (
