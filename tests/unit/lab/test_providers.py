@@ -20,6 +20,8 @@ from lab.paths import KUBECONFIG, LAB
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A machine without any lab, and without Docker."""
     monkeypatch.setattr(kind, "COMPLETE", tmp_path / "kind")
+    # A lab that another test starts just now is not this one.
+    monkeypatch.setattr(ownership, "LOCK", tmp_path / "lock")
     monkeypatch.setattr(ownership, "owner", lambda: None)
     monkeypatch.setattr(kind, "has_docker", lambda: False)
     return monkeypatch
