@@ -224,14 +224,23 @@ def judge(module: AnsibleModule) -> None:
     _checks.finish(module, outcome.checks, notes, **({"code": outcome.code} if outcome.code else {}))
 
 
-def main() -> None:
-    """Entry point."""
+def arguments() -> dict[str, t.Any]:
+    """What AnsibleModule takes; an action plugin of the same name judges in its own process."""
     spec = argument_spec(OPTIONS, CONNECTION_SPEC, VERDICT_SPEC, kube_auth_spec())
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    return {"argument_spec": spec, "supports_check_mode": True}
+
+
+def run(module: AnsibleModule) -> None:
+    """Judge; what makes that impossible is told in one line."""
     try:
         judge(module)
     except MonitoringError as exc:
         module.fail_json(msg=str(exc), exception=traceback.format_exc())
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

@@ -270,9 +270,10 @@ def judge(module: AnsibleModule) -> None:
     _checks.finish(module, checks, [*notes, *advice], origin=loaded.origin)
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=argument_spec(
+def arguments() -> dict[str, t.Any]:
+    """What AnsibleModule takes; an action plugin of the same name judges in its own process."""
+    return {
+        "argument_spec": argument_spec(
             CONNECTION_SPEC,
             VERDICT_SPEC,
             kube_auth_spec(),
@@ -289,13 +290,22 @@ def main() -> None:
                 "lint": {"type": "bool", "default": True},
             },
         ),
-        mutually_exclusive=[("config", "config_file", "wanted"), ("wanted", "url")],
-        supports_check_mode=True,
-    )
+        "mutually_exclusive": [("config", "config_file", "wanted"), ("wanted", "url")],
+        "supports_check_mode": True,
+    }
+
+
+def run(module: AnsibleModule) -> None:
+    """Judge; what makes that impossible is told in one line."""
     try:
         judge(module)
     except MonitoringError as exc:
         module.fail_json(msg=str(exc))
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

@@ -286,12 +286,14 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboard
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import MonitoringError
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec=argument_spec(CONNECTION_SPEC, VERDICT_SPEC, SPEC, kube_auth_spec()),
-        supports_check_mode=True,
-    )
+def arguments() -> dict:
+    """What AnsibleModule takes; an action plugin of the same name judges in its own process."""
+    spec = argument_spec(CONNECTION_SPEC, VERDICT_SPEC, SPEC, kube_auth_spec())
+    return {"argument_spec": spec, "supports_check_mode": True}
+
+
+def run(module: AnsibleModule) -> None:
+    """Judge; what makes that impossible is told in one line."""
     try:
         outcome = Verdict(module.params).run()
     except MonitoringError as exc:
@@ -304,6 +306,11 @@ def main() -> None:
         queries=outcome.queries,
         waited=round(outcome.waited, 2),
     )
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

@@ -229,17 +229,24 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_opti
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_verdict import judge_logs
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec=argument_spec(CONNECTION_SPEC, VERDICT_SPEC, SPEC, kube_auth_spec()),
-        supports_check_mode=True,
-    )
+def arguments() -> dict:
+    """What AnsibleModule takes; an action plugin of the same name judges in its own process."""
+    spec = argument_spec(CONNECTION_SPEC, VERDICT_SPEC, SPEC, kube_auth_spec())
+    return {"argument_spec": spec, "supports_check_mode": True}
+
+
+def run(module: AnsibleModule) -> None:
+    """Judge; what makes that impossible is told in one line."""
     try:
         checks, notes = judge_logs(module.params)
     except MonitoringError as exc:
         module.fail_json(msg=str(exc), checks=[], summary=_checks.summarise([]), notes=[])
     _checks.finish(module, checks, notes)
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

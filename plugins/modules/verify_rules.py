@@ -139,7 +139,7 @@ OPTIONS = {
 }
 
 
-def run(module: AnsibleModule) -> None:
+def judge(module: AnsibleModule) -> None:
     """Look, judge, report."""
     params = module.params
     expectations = [Expectation.parse(item, index) for index, item in enumerate(params["expectations"])]
@@ -176,14 +176,23 @@ def _alerts(replicas: t.Sequence[Replica]) -> list[dict[str, str]]:
     return [dict(item) for item in sorted(found)]
 
 
-def main() -> None:
-    """Entry point."""
+def arguments() -> dict:
+    """What AnsibleModule takes; an action plugin of the same name judges in its own process."""
     spec = _argspec.argument_spec(OPTIONS, _argspec.CONNECTION_SPEC, _argspec.VERDICT_SPEC, _argspec.kube_auth_spec())
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    return {"argument_spec": spec, "supports_check_mode": True}
+
+
+def run(module: AnsibleModule) -> None:
+    """Judge; what makes that impossible is told in one line."""
     try:
-        run(module)
+        judge(module)
     except MonitoringError as exc:
         module.fail_json(msg=str(exc), exception=traceback.format_exc())
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

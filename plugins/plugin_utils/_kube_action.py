@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import typing as t
@@ -76,4 +77,11 @@ class KubeAction(ActionBase):
 
 def plain(value: t.Any) -> t.Any:
     """The value without ansible-core's tags, which other libraries stumble over."""
-    return json.loads(json.dumps(value))
+    return json.loads(json.dumps(value, default=_text))
+
+
+def _text(value: t.Any) -> str:
+    """YAML knows dates, JSON does not."""
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    raise TypeError(f"{value!r} is no plain value")

@@ -117,7 +117,6 @@ FAILURES = [
     ("429", "email", CRITICAL, "receiver_rate_limits"),
     ("500", "email", CRITICAL, "receiver_server_error"),
     ("404", "email", CRITICAL, "receiver_refuses"),
-    ("refuse", "email", CRITICAL, "receiver_unreachable"),
     ("404", "pagerduty", CRITICAL, "receiver_refuses"),
     ("slow", "pagerduty", CRITICAL, "receiver_too_slow"),
 ]
