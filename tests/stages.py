@@ -40,6 +40,10 @@ class Stage:
     in_all: bool = True
     on_lab: bool = False
 
+    def place(self, path: str) -> int:
+        """Where a file comes among the paths; pytest itself has an order of its own when they overlap."""
+        return next(index for index, prefix in enumerate(self.paths) if (path + "/").startswith(prefix + "/"))
+
 
 STAGES = (
     Stage("static", "ruff, yamllint, licences, changelog", ("tests/gates/test_static.py",)),
@@ -231,7 +235,7 @@ class StagePlugin:
             return
         order = {stage.name: index for index, stage in enumerate(self.stages)}
         worker = hasattr(session.config, "workerinput")
-        kept: list[tuple[tuple[int, int], pytest.Item]] = []
+        kept: list[tuple[tuple[int, int, int], pytest.Item]] = []
         filled = set()
         for item in items:
             path = _path(item)
@@ -240,7 +244,7 @@ class StagePlugin:
                 raise pytest.UsageError(f"{item.nodeid} belongs to no stage of tests/stages.py")
             if stage.name in order:
                 filled.add(stage.name)
-                kept.append(((rank(item.nodeid) if worker else 0, order[stage.name]), item))
+                kept.append(((rank(item.nodeid) if worker else 0, order[stage.name], stage.place(path)), item))
         empty = [stage.name for stage in self.stages if stage.name not in filled]
         if empty and not session.testsfailed:
             raise pytest.UsageError(f"no test in stage {', '.join(empty)}")

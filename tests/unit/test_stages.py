@@ -44,6 +44,12 @@ def test_what_shares_the_lab_exists() -> None:
     assert [begin for begin in begins if not (stages.ROOT / begin.partition("::")[0]).is_file()] == []
 
 
+def test_a_stage_goes_through_its_paths_in_their_order() -> None:
+    stage = stages.BY_NAME["molecule"]
+    files = ["tests/scenarios/test_molecule.py", "tests/cluster/test_day1.py"]
+    assert sorted(files, key=stage.place) == files[::-1]
+
+
 def test_an_unknown_stage_is_refused_with_the_ones_there_are() -> None:
     with pytest.raises(pytest.UsageError, match="unknown unti; there are all, static, unit"):
         stages.chosen("unti")
