@@ -34,4 +34,7 @@ options:
     type: list
     elements: dict
     default: []
+notes:
+  - Where the host is the machine that Ansible runs on, it is judged in Ansible's own process, with Ansible's own Python,
+    which is quicker. On any other host, and with C(async), it runs as every module does.
 """
