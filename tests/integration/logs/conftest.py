@@ -124,8 +124,8 @@ class PromtailAgent(Program):
             return answer.read().decode()
 
 
-@pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+@contextlib.contextmanager
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """Start a program in a folder of its own: `start(LokiServer, auth_enabled=True)`; all are ended at the end."""
     with contextlib.ExitStack() as stack:
 
@@ -137,10 +137,24 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., An
         yield begin
 
 
-@pytest.fixture(scope="session")
-def loki(start: Callable[..., Any]) -> LokiServer:
+@pytest.fixture
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """For one test."""
+    with starting(tmp_path_factory) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def start_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """For all tests of a file."""
+    with starting(tmp_path_factory) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def loki(start_for_all: Callable[..., Any]) -> LokiServer:
     """One Loki without tenants, for everyone who does not bend it."""
-    return start(LokiServer).ready()
+    return start_for_all(LokiServer).ready()
 
 
 @pytest.fixture

@@ -68,8 +68,8 @@ def test_all_is_well(loki: LokiServer, judge: Judge) -> None:
 
 
 @pytest.fixture(scope="module")
-def tenants(start: Callable[..., Any]) -> LokiServer:
-    server = start(LokiServer, auth_enabled=True).ready()
+def tenants(start_for_all: Callable[..., Any]) -> LokiServer:
+    server = start_for_all(LokiServer, auth_enabled=True).ready()
     assert server.push(3, tenant="platform", namespace="a", pod="p", container="c") == 204
     return server
 
@@ -105,7 +105,7 @@ def test_streams_without_a_namespace(start: Callable[..., Any], judge: Judge) ->
 
 
 @pytest.fixture(scope="module")
-def strict(start: Callable[..., Any]) -> LokiServer:
+def strict(start_for_all: Callable[..., Any]) -> LokiServer:
     """A Loki whose limits are reached with a handful of lines."""
     limits = {
         "max_line_size": "200B",
@@ -118,7 +118,7 @@ def strict(start: Callable[..., Any]) -> LokiServer:
         "ingestion_burst_size_mb": 0.02,
         "retention_period": "744h",
     }
-    return start(LokiServer, limits_config=limits).ready()
+    return start_for_all(LokiServer, limits_config=limits).ready()
 
 
 LABELS = {"namespace": "a", "pod": "p", "container": "c"}
