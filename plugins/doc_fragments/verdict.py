@@ -35,6 +35,6 @@ options:
     elements: dict
     default: []
 notes:
-  - Where the host is the machine that Ansible runs on, it is judged in Ansible's own process, with Ansible's own Python,
+  - Where the host is the machine that Ansible runs on, it is judged in Ansible's own process, with Ansible's Python,
     which is quicker. On any other host, and with C(async), it runs as every module does.
 """

@@ -83,6 +83,12 @@ CAUSES: dict[str, Cause] = {
         "The request was given up when the group's next turn came (group_interval, at least ten seconds), or no answer "
         "came while this verdict looked.",
     ),
+    "notification_interrupted": Cause(
+        "delivery",
+        "Alertmanager gave the notification up itself",
+        "It loaded a configuration, or was stopped, while the receiver had not answered yet. What still fires is sent "
+        "again with the group's next turn.",
+    ),
     "notification_not_built": Cause(
         "delivery",
         "Alertmanager cannot build or sign the message",

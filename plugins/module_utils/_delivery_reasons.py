@@ -22,6 +22,7 @@ _BY_REASON = {
     "clientError": "receiver_refuses",
     "serverError": "receiver_server_error",
     "contextDeadlineExceeded": "receiver_too_slow",
+    "contextCanceled": "notification_interrupted",
 }
 # In this order: the first that fits an error's text decides.
 _BY_TEXT = (
@@ -30,6 +31,7 @@ _BY_TEXT = (
     (r"status code 429\b|\b4\.7\.\d|\b421 |[Tt]oo many|rate.?limit|throttle", "receiver_rate_limits"),
     (r"status code 5\d\d\b|\b4[25]\d 4\.|\b45\d ", "receiver_server_error"),
     (r"status code 4\d\d\b|\b55\d |\b5\.\d\.\d ", "receiver_refuses"),
+    (r"context canceled", "notification_interrupted"),
     (r"refused|no such host|no route|unreachable|EOF|reset by peer|x509|tls:|STARTTLS|lookup ", "receiver_unreachable"),
     (r"deadline exceeded|[Tt]imeout|timed out", "receiver_too_slow"),
 )
@@ -40,6 +42,7 @@ _FIXES = {
     "receiver_server_error": "see the provider's status page, then look again: {log}",
     "receiver_unreachable": "let Alertmanager reach it (egress, DNS, address): {log}",
     "receiver_too_slow": "see why it does not answer; the requests are in the log: {log}",
+    "notification_interrupted": "look again when its configuration is at rest: {log}",
     "notification_not_built": "read which template or file it is: {log}",
     "failure_without_reason": "read the reason in its log: {log}",
 }

@@ -152,14 +152,15 @@ def test_another_status_is_named_and_the_fix_shows_the_probe(verdict: dict[str, 
 
 
 def test_an_address_without_a_service(verdict: dict[str, Any]) -> None:
-    first, second = red(verdict, "gone")
-    assert (first["code"], second["code"]) == ("no_service_matches", "probe_failed")
+    # A name that nobody has takes so long to look up that the scrape may end before; that is told too.
+    first, *others = red(verdict, "gone")
+    assert first["code"] == "no_service_matches" and "probe_failed" in [cause["code"] for cause in others], others
     assert f"namespace {NAMESPACE} has no Service gone" in first["message"]
 
 
 def test_a_service_without_pods(verdict: dict[str, Any]) -> None:
-    first, second = red(verdict, "empty")
-    assert (first["code"], second["code"]) == ("no_ready_endpoints", "probe_failed")
+    first, *others = red(verdict, "empty")
+    assert first["code"] == "no_ready_endpoints" and "probe_failed" in [cause["code"] for cause in others], others
 
 
 def test_nobody_makes_the_probe(verdict: dict[str, Any]) -> None:

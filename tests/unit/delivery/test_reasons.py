@@ -21,6 +21,8 @@ HEAD = 'time=2026-11-23T18:03:35Z level=WARN source=retry_stage.go:165 msg="Noti
         ({"clientError": 1}, [], "slack", "receiver_refuses"),
         ({"serverError": 1}, [], "webhook", "receiver_server_error"),
         ({"contextDeadlineExceeded": 1}, [], "email", "receiver_too_slow"),
+        ({"contextCanceled": 1}, [], "slack", "notification_interrupted"),
+        ({"other": 1}, ["post: context canceled"], "email", "notification_interrupted"),
         ({"other": 1}, [], "webhook", "receiver_unreachable"),
         ({"other": 1}, [], "email", "failure_without_reason"),
         ({"other": 1}, ["*email.loginAuth auth: 535 5.7.8 bad"], "email", "credentials_refused"),
