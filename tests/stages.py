@@ -14,10 +14,8 @@ its last, whatever ran beside it.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import fnmatch
-import os
 import re
 import time
 from collections import Counter
@@ -289,9 +287,6 @@ class StagePlugin:
         end = time.monotonic() + 2700
         while not all(self._ended(other).exists() for other in before(unit, self.units)) and time.monotonic() < end:
             time.sleep(0.5)
-        # The lab is the longest way; what needs none takes the processors that are left.
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, 0 if unit == ALONE or unit in SHARED else 10)
         done = yield
         if nextitem is None or unit_of(nextitem.nodeid) != unit:
             self._ended(unit).touch()
