@@ -76,7 +76,8 @@ def test_a_run_that_changes_nothing_is_fast(apply, namespace):
     apply(objects)
     begun = time.monotonic()
     apply(objects)
-    assert time.monotonic() - begun < 1.0
+    # Far from what waiting for each object would take, also where the machine is busy.
+    assert time.monotonic() - begun < 5.0
 
 
 def test_defaults_that_the_server_fills_in_are_no_difference_but_a_field_is(apply, namespace):
