@@ -142,12 +142,12 @@ def _objects() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def verdict(day1: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verdict]:
+def verdict(alerting: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verdict]:
     """The last verdict: every fault was told by then, or the time was up."""
     folder = tmp_path_factory.mktemp("causes")
-    bench = Bench(day1, folder)
+    bench = Bench(alerting, folder)
     listed = _objects()
-    day1.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": listed}))
+    alerting.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": listed}))
     services = folder / "services.json"
     entries = [WELL, *[fault for _code, _words, fault in FAULTS]]
     settings = {"monitoring_services": entries, "monitoring_min_targets_total": 0, "monitoring_verify_timeout": 60}
@@ -164,8 +164,8 @@ def verdict(day1: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ver
     finally:
         outside = [item for item in listed if item["metadata"].get("namespace", NAMESPACE) != NAMESPACE]
         doomed = json.dumps({"apiVersion": "v1", "kind": "List", "items": outside})
-        day1.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=doomed)
-        day1.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+        alerting.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=doomed)
+        alerting.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ def test_refusals_of_the_real_server(apply, namespace, apiserver):
         [
             _space(namespace),
             _in(namespace, monitor("port", endpoints=[{"port": 8080}])),
-            _in(namespace, monitor("unknown", endpoints=[{"prot": "x"}], selecter={})),
+            # Of two unknown fields in one object the server may name only one.
+            _in(namespace, monitor("unknown", endpoints=[{"prot": "x"}])),
+            _in(namespace, monitor("misspelt", selecter={})),
             _in(namespace, monitor("duration", endpoints=[{"port": "x", "interval": "30 s"}], selector={})),
             _service(namespace, ports=[{"port": 99999}]),
             _deployment(namespace, app="other"),
@@ -126,7 +128,7 @@ def test_refusals_of_the_real_server(apply, namespace, apiserver):
         f"ServiceMonitor {namespace}/port, spec.endpoints[0].port: expected string, got 8080. Give it the right type",
         f"ServiceMonitor {namespace}/unknown, spec.endpoints[0].prot: the kind has no such field. Remove it or correct "
         "the spelling; what exists: kubectl explain servicemonitor.spec.endpoints",
-        f"ServiceMonitor {namespace}/unknown, spec.selecter: the kind has no such field.",
+        f"ServiceMonitor {namespace}/misspelt, spec.selecter: the kind has no such field.",
         f'ServiceMonitor {namespace}/duration, spec.endpoints[0].interval: Invalid value: "30 s"',
         f"Service {namespace}/web, spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535",
         f"kubectl delete deployment.apps web -n {namespace}",
