@@ -78,7 +78,10 @@ def unix(text: str) -> float:
 
 
 class Follower:
-    """Looks until the alert has arrived everywhere or the time is over."""
+    """Looks until the alert has arrived everywhere or the time is over.
+
+    C(alert) is all labels by which Alertmanager knows it: the routes ask for more than those it is recognised by.
+    """
 
     def __init__(
         self,
@@ -88,13 +91,15 @@ class Follower:
         config: Configuration,
         kube: Kube | None,
         shown: t.Mapping[str, Shown],
+        known: t.Mapping[str, str],
     ) -> None:
+        """:param known: labels it had while it fired; at its end it may be gone before the first look."""
         self.asked, self._prometheus, self._apis = asked, prometheus, list(apis)
         self._config, self._kube, self._shown = config, kube, dict(shown)
         self.moments = Moments(asked.begun)
         self.sights: dict[str, Sight] = {}
         self._before: dict[str, Replica] = {}
-        self._labels: dict[str, str] = dict(asked.labels)
+        self.alert = dict(known)
         self._groups: dict[Group, bool] = {}
 
     def follow(self, timeout: float) -> list[_checks.Check]:
@@ -184,26 +189,27 @@ class Follower:
         filters = [("filter", f'{name}="{value}"') for name, value in self.asked.labels.items()]
         found = [item for api in self._apis for item in api.get_json("/api/v2/alerts", filters)]
         if found:
-            # All of its labels: the routes ask for more than those it is recognised by.
-            self._labels = dict(found[0]["labels"])
+            self.alert = dict(found[0]["labels"])
         if firing and found:
             first = min(found, key=lambda item: unix(item["updatedAt"]))
             moments.received = unix(first["updatedAt"])
             # Prometheus sends when it fired; that is exact, our look is not.
             moments.fired = min(unix(first["startsAt"]), moments.received)
-            self._expect(self._labels)
+            self._expect()
             self._groups = {
-                (route.receiver, tuple(sorted(route.group_labels(self._labels).items()))): False
-                for route in _routing.match(self._config.root, self._labels)
+                (route.receiver, tuple(sorted(route.group_labels(self.alert).items()))): False
+                for route in _routing.match(self._config.root, self.alert)
             }
         elif not firing and moments.active is not None and not found:
             moments.received = time.time()
-            self._expect(self._labels)
+            if self.alert:
+                self._expect()
         if moments.received is None:
             self._before = readings
 
-    def _expect(self, labels: t.Mapping[str, str]) -> None:
+    def _expect(self) -> None:
         """From now on: which receivers are due, how much, until when."""
+        labels = self.alert
         self._before = self._before or {api.label: read_replica(api) for api in self._apis}
         firing = self.asked.phase == FIRING
         position = max((replica.position or 0.0) for replica in self._before.values())

@@ -29,6 +29,12 @@ options:
     type: str
     choices: [firing, resolved, silent]
     default: firing
+  alert:
+    description:
+      - All labels of the alert, as RV(alert) of the run that saw it fire. They decide who is told of its end.
+      - It may be over in Alertmanager before this run looks.
+      - Required with O(phase=resolved).
+    type: dict
   since:
     description: When the fault was made or ended, as a time with offset. By default now.
     type: str
@@ -75,6 +81,17 @@ EXAMPLES = r"""
     labels: {alertname: ServiceDown, service: trino}
     noticed: absent(up{job="trino"} == 1)
     timeout: 600
+  register: page
+
+- name: See that its end is told too, once the service runs again
+  dataplatform.monitoring.follow_alert:
+    namespace: monitoring
+    prometheus: {namespace: monitoring, service: prometheus-operated}
+    labels: {alertname: ServiceDown, service: trino}
+    noticed: up{job="trino"} == 1
+    phase: resolved
+    alert: "{{ page.alert }}"
+    timeout: 600
 """
 
 RETURN = r"""
@@ -102,6 +119,11 @@ timeline:
   sample:
     - {name: scrape, seconds: 8.1, share: 0.05}
     - {name: evaluation, seconds: 12.3, share: 0.08}
+alert:
+  description: All labels that Alertmanager knows the alert by; empty as long as it does not.
+  returned: unless nothing could be asked, or with O(phase=silent)
+  type: dict
+  sample: {alertname: ServiceDown, service: trino, severity: critical, cluster: production}
 lines:
   description: The timeline for people.
   returned: always
@@ -147,6 +169,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers i
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "labels": {"type": "dict", "required": True},
     "phase": {"type": "str", "choices": ["firing", "resolved", "silent"], "default": "firing"},
+    "alert": {"type": "dict"},
     "since": {"type": "str"},
     "noticed": {"type": "str", "default": ""},
     "contains": {"type": "list", "elements": "str", "default": []},
@@ -185,13 +208,15 @@ def run(module: AnsibleModule) -> None:
         return
     words = tuple(params["contains"]) or tuple(labels.values())
     asked = Asked(labels, params["phase"], begun, params["noticed"], words, told_of_ends(loaded.config))
-    follower = Follower(asked, prometheus, apis, config, kube, shown)
+    known = {name: str(value) for name, value in (params["alert"] or {}).items()}
+    follower = Follower(asked, prometheus, apis, config, kube, shown, known)
     checks = follower.follow(params["timeout"])
     stages = _drill.timeline(follower.moments, asked.phase, asked.first)
     _checks.finish(
         module,
         checks,
         notes,
+        alert=follower.alert,
         timeline=[
             {"name": stage.name, "seconds": round(stage.seconds, 2), "share": round(stage.share, 4)} for stage in stages
         ],
@@ -202,7 +227,7 @@ def run(module: AnsibleModule) -> None:
 def main() -> None:
     """Entry point."""
     spec = argument_spec(OPTIONS, CONNECTION_SPEC, VERDICT_SPEC, kube_auth_spec())
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, required_if=[("phase", "resolved", ["alert"])])
     try:
         run(module)
     except MonitoringError as exc:

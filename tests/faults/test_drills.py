@@ -121,7 +121,7 @@ def test_a_service_whose_service_object_is_deleted_pages_and_ends(alerting, mark
         assert sum(stages[name]["share"] for name in list(stages)[:4]) + stages["group_wait, email"]["share"] <= 1.01
     finally:
         marked.kubectl("apply", "-f", "-", stdin=json.dumps(again))
-    end = follow(marked, capsys, labels=alert, noticed='up{job="superset"} == 1', phase="resolved")
+    end = follow(marked, capsys, labels=alert, noticed='up{job="superset"} == 1', phase="resolved", alert=page["alert"])
     assert set(green(end)) == {"end of the alert", "pagerduty, end", "email, end"}
     mine = [one for one in messages(marked, "pagerduty") if one["at"] > begun and "ServiceDown" in one["summary"]]
     mine = [one for one in mine if "superset" in one["summary"]]

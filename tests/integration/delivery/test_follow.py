@@ -110,7 +110,7 @@ def test_a_page_and_its_end(servers, healthy, capsys):
     assert page["checks"][1]["expected"] == "; ".join(groups)
     assert page["lines"][-1].startswith("email: notified")
     servers[0].write(0)
-    end = follow(capsys, servers, healthy, phase="resolved")
+    end = follow(capsys, servers, healthy, phase="resolved", alert=page["alert"])
     assert {check["name"]: check["status"] for check in end["checks"]} == {
         "end of the alert": "ok",
         "pagerduty, end": "ok",
@@ -123,8 +123,25 @@ def test_a_page_and_its_end(servers, healthy, capsys):
 def test_a_rule_that_ends_by_itself(servers, healthy, capsys):
     """What a drill that was killed leaves behind is over at the moment that stands in it."""
     servers[0].write(int(time.time()) + 4)
-    assert follow(capsys, servers, healthy)["checks"][0]["status"] == "ok"
-    assert follow(capsys, servers, healthy, phase="resolved")["checks"][0]["status"] == "ok"
+    page = follow(capsys, servers, healthy)
+    assert page["checks"][0]["status"] == "ok"
+    labels = {"alertname": NAME, "severity": "critical", "dataplatform_monitoring_drill": "CODE42", "cluster": "lab"}
+    assert page["alert"] == labels
+    end = follow(capsys, servers, healthy, phase="resolved", alert=page["alert"])
+    assert end["checks"][0]["status"] == "ok"
+
+
+def test_an_end_that_is_over_before_anybody_looks(servers, healthy, capsys):
+    """Who is told of it is known from the labels it had: those it is recognised by do not reach every route."""
+    servers[0].write(int(time.time()) + 300)
+    page = follow(capsys, servers, healthy)
+    ended = datetime.datetime.now(datetime.UTC).isoformat()
+    servers[0].write(0)
+    api = servers[1].api
+    wait_for(lambda: not api.get_json("/api/v2/alerts"), "the alert is over in Alertmanager")
+    end = follow(capsys, servers, healthy, phase="resolved", alert=page["alert"], since=ended)
+    names = ["end of the alert", "pagerduty, end", "email, end"]
+    assert [(check["name"], check["status"]) for check in end["checks"]] == [(name, "ok") for name in names]
 
 
 def test_a_rule_that_was_not_loaded(servers, healthy, capsys):

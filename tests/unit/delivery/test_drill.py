@@ -106,7 +106,7 @@ class Place:
 def seen(phase, moments, *shown):
     """What a follower makes of the messages that a place shows."""
     asked = _drill_follow.Asked({"alertname": "A"}, phase, moments.begun, "", ("A",), {})
-    follower = _drill_follow.Follower(asked, None, [], None, None, {"email": Place(*shown)})
+    follower = _drill_follow.Follower(asked, None, [], None, None, {"email": Place(*shown)}, {})
     follower.moments = moments
     sight = Sight("email", "am-0", "A", {"email": 1}, 31.0, 60.0, shown="the mailbox")
     follower._look_at_messages("email", sight)
