@@ -34,6 +34,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._scrape_se
     place,
 )
 
+# prometheus-operator, pkg/prometheus/server/operator.go, enqueueForNamespace: it forgets such an event, until it looks
+# at everything again after five minutes.
+_MISSED = (
+    "If it stays so, the operator missed it, as it may what comes at the moment its namespace does; let it look again"
+)
 _NAMED_RULE = re.compile(r'rule (?:\d+), "([^"]+)"')
 
 
@@ -66,6 +71,12 @@ def look_at(item: Object) -> str:
     return f"kubectl -n {namespace_of(item)} get prometheusrule {(item.get('metadata') or {}).get('name')} -o yaml"
 
 
+def look_again(item: Object) -> str:
+    """The command after which the operator looks at an object again, and changes nothing else."""
+    name = (item.get("metadata") or {}).get("name")
+    return f'kubectl -n {namespace_of(item)} annotate prometheusrule {name} --overwrite looked-at="$(date)"'
+
+
 def reloader_log(namespace: str) -> str:
     """The command that shows what the sidecar of Prometheus does about new files."""
     return f"kubectl -n {namespace} logs -l app.kubernetes.io/name=prometheus -c config-reloader --tail=20"
@@ -96,10 +107,8 @@ def why_not_loaded(item: Object, snapshot: Snapshot, reload_ok: bool = True) -> 
         home = namespace_of(snapshot.prometheuses[0]) if snapshot.prometheuses else namespace_of(item)
         fix = f"Read why: kubectl -n {home} logs -l app.kubernetes.io/name=prometheus -c prometheus --tail=50"
         return Reason([cause("rule_set_not_loaded", told, fix)], False)
-    home = namespace_of(snapshot.prometheuses[0]) if snapshot.prometheuses else namespace_of(item)
     told = f"{place(item)} is selected and not rejected, and has not reached Prometheus yet."
-    fix = f"See whether the reloader takes it up: {reloader_log(home)}"
-    return Reason([cause("rule_set_not_loaded", told, fix)], False)
+    return Reason([cause("rule_set_not_loaded", told, f"{_MISSED}: {look_again(item)}")], False)
 
 
 def _refused(item: Object, snapshot: Snapshot) -> dict[str, str] | None:

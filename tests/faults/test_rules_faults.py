@@ -14,6 +14,8 @@ from ansible_collections.dataplatform.monitoring.plugins.modules import verify_r
 
 from tests.lab_fixture import KUBECONFIG, Lab
 
+from .conftest import until_loaded
+
 NAMESPACE = "t-rules"
 OURS = {"app.kubernetes.io/managed-by": "dataplatform.monitoring"}
 # name -> (expression, code, part of the message)
@@ -73,6 +75,7 @@ def checks(marked: Lab) -> Iterator[dict[str, dict[str, Any]]]:
     try:
         whole = {"apiVersion": "v1", "kind": "List", "items": [*objects, changed, left]}
         marked.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(whole))
+        until_loaded(marked, NAMESPACE, "t-nometric")
         wanted = [*objects, edited, rule_object("missing", "up == 0")]
         yield verdict([expectation(item) for item in wanted])
     finally:

@@ -16,6 +16,8 @@ from ansible_collections.dataplatform.monitoring.plugins.modules import slo_info
 
 from tests.lab_fixture import KUBECONFIG, Lab
 
+from .conftest import until_loaded
+
 NAMESPACE = "t-slo"
 JOB = "kube-prometheus-stack-prometheus"
 TOTAL = "rate(prometheus_http_requests_total{$selector}[5m])"
@@ -106,6 +108,7 @@ def checks(marked: Lab) -> Iterator[dict[str, dict[str, Any]]]:
     try:
         whole = {"apiVersion": "v1", "kind": "List", "items": objects()}
         marked.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(whole))
+        until_loaded(marked, NAMESPACE, "t-well-slo")
         end = time.monotonic() + 180
         while time.monotonic() < end and verdict(timeout=0)["t-well-availability"]["status"] != "ok":
             time.sleep(2)
