@@ -96,15 +96,18 @@ def _inhibitions(settings: Settings, common: Labels) -> t.Iterator[Expectation]:
             ),
         ],
         "node_down": [
-            (
-                "Pods of a node that is down are not told",
-                {"alertname": "PodNotReady", "node": "a", "pod": "p", "severity": "warning"},
-                {"alertname": "NodeNotReady", "node": "a", "severity": "critical"},
-                False,
+            *(
+                (
+                    f"{alert} is not told of a node that is down",
+                    {"alertname": alert, "namespace": "any", "node": "a", "pod": "p", "severity": "warning"},
+                    {"alertname": "NodeNotReady", "node": "a", "severity": "critical"},
+                    False,
+                )
+                for alert in ("PodNotReady", "PodCrashLooping", "ContainerOOMKilled")
             ),
             (
                 "Pods of another node are told",
-                {"alertname": "PodNotReady", "node": "b", "pod": "p", "severity": "warning"},
+                {"alertname": "PodNotReady", "namespace": "any", "node": "b", "pod": "p", "severity": "warning"},
                 {"alertname": "NodeNotReady", "node": "a", "severity": "critical"},
                 True,
             ),

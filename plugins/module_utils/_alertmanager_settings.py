@@ -52,7 +52,7 @@ INHIBITIONS: dict[str, list[Native]] = {
         {
             "source_matchers": ['alertname="ServiceDown"', 'service!=""'],
             "target_matchers": [
-                'alertname=~"ServicePartlyDown|ServiceTargetsMissing|ServiceProbeFailing|ServiceProbeSlow|TargetDown"'
+                'alertname=~"ServicePartlyDown|ServiceTargetsMissing|ServiceProbeFailing|ServiceProbeSlow"'
             ],
             "equal": ["cluster", "service"],
         }

@@ -12,6 +12,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _alertmanager_config,
     _alertmanager_expectations,
     _alertmanager_refusals,
+    _inhibition,
     _routing_checks,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_settings import (
@@ -22,6 +23,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.promtool import generate
 from tests.unit.alertmanager.samples import amtool_accepts, needs_amtool
 
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
@@ -237,6 +239,55 @@ def test_expectations_notice_an_inhibition_that_is_gone(name):
     assert any(
         check["cause"]["code"] == "not_silent_as_expected" for check in checks.values() if check["status"] == "failed"
     )
+
+
+def carried() -> dict[str, set[str]]:
+    """Our alerts -> labels that they are proven to have: promtool compares those of every case, the rule adds its own.
+
+    The cluster is added by Prometheus to everything it sends.
+    """
+    found: dict[str, set[str]] = {}
+    for suite in generate.suites():
+        rules = {rule["alert"]: rule for rule in suite.rules["groups"][0]["rules"]}
+        for case in suite.tests["tests"]:
+            for test in case["alert_rule_test"]:
+                labels = {"alertname", "cluster", *rules[test["alertname"]]["labels"]}
+                labels.update(*(alert["exp_labels"] for alert in test["exp_alerts"]))
+                found.setdefault(test["alertname"], set()).update(labels)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(set(INHIBITIONS) - {"critical_over_warning", "info_inhibitor"}))
+def test_alerts_that_an_inhibition_names_carry_the_labels_that_it_compares(name):
+    ours = carried()
+    rules, _warnings = _inhibition.load({"inhibit_rules": INHIBITIONS[name]})
+    for rule in rules:
+        for side in (rule.source, rule.target):
+            named = [item for item in side if item.name == "alertname" and item.op in ("=", "=~")]
+            for alert in (
+                alert for alert in ours if named and all(item.matches({"alertname": alert}) for item in named)
+            ):
+                wanted = {*rule.equal, *(item.name for item in side if not item.matches({}))}
+                assert wanted <= ours[alert], f"{rule.place}: {alert} lacks {sorted(wanted - ours[alert])}"
+
+
+def test_expectations_give_no_alert_a_label_that_it_does_not_have():
+    ours = carried()
+    made = Settings.of({"keys": ALL_KEYS, "teams": TEAMS})
+    told = 0
+    for item in _alertmanager_expectations.routing_expectations(made, CATALOGUE):
+        for labels in (item["labels"], *item.get("active", ())):
+            if labels["alertname"] in ours:
+                told += 1
+                assert set(labels) <= ours[labels["alertname"]], item["name"]
+    assert told > 10
+
+
+@pytest.mark.parametrize("alert", ["PodNotReady", "PodCrashLooping", "ContainerOOMKilled"])
+def test_a_node_that_is_down_hides_every_alert_about_its_pods(alert):
+    items, _checks = judged(Settings.of({"keys": ALL_KEYS}), built())
+    hidden = [item for item in items if item["labels"]["alertname"] == alert and item.get("notified") is False]
+    assert [item["active"][0]["alertname"] for item in hidden] == ["NodeNotReady"]
 
 
 def test_a_native_configuration_has_no_expectations_but_its_own():
