@@ -353,10 +353,26 @@ def _some(names: t.Sequence[str]) -> str:
     return ", ".join(unique[:8]) + more
 
 
+def _to_nobody(expectation: dict[str, t.Any]) -> bool:
+    wanted = {str(name) for name in expectation["receivers"]}
+    return bool(wanted) and wanted <= SILENT
+
+
+def accepted(causes: t.Sequence[_checks.Cause], codes: t.Container[str]) -> tuple[list[_checks.Cause], list[str]]:
+    """The faults that stay, and those that are meant, as notes."""
+    return (
+        [item for item in causes if item["code"] not in codes],
+        [f"accepted: {item['message']}" for item in causes if item["code"] in codes],
+    )
+
+
 def coverage(
     config: Configuration, expectations: t.Sequence[dict[str, t.Any]], alerts: t.Sequence[Labels] = ()
 ) -> tuple[list[str], list[_checks.Cause]]:
     """What no expectation looks at, as advice; and alerts that end where nobody is told, as faults.
+
+    That an alert ends in a silent receiver is advice too where an expectation says so: then it is a decision, such as
+    that of having no heartbeat.
 
     :param alerts: label sets of the alerts that rules define.
     """
@@ -370,12 +386,19 @@ def coverage(
     ]
     used = {route.receiver for route in config.root.walk()}
     notes += [f"receiver {name} is used by no route" for name in sorted(set(config.integrations) - used)]
+    meant = {item["labels"].get("alertname") for item in expectations if _to_nobody(item)}
     silent: dict[tuple[str, ...], list[str]] = {}
     for labels in alerts:
         kept = _routing.strip_empty(labels)
+        name = kept.get("alertname", show(kept))
         routes = _routing.match(config.root, kept)
-        if not any(config.integrations.get(route.receiver) for route in routes):
-            silent.setdefault(tuple(route.place for route in routes), []).append(kept.get("alertname", show(kept)))
+        places = tuple(route.place for route in routes)
+        if any(config.integrations.get(route.receiver) for route in routes):
+            continue
+        if name in meant and all(route.receiver in SILENT for route in routes):
+            notes.append(f"{name} is told to nobody, as is expected: {', '.join(places)}")
+        else:
+            silent.setdefault(places, []).append(name)
     faults = [
         cause(
             "receiver_without_integration",

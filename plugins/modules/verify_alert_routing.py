@@ -78,6 +78,20 @@ options:
         note says so. Nothing is posted in check mode.
     type: bool
     default: false
+  accepted_faults:
+    description:
+      - Codes of faults of the tree that are meant. They become notes; every other fault is judged all the same.
+      - The choices are those of C(alertmanager_accepted_faults); a code that is no fault of the tree has no effect.
+    type: list
+    elements: str
+    choices:
+      - continue_without_effect
+      - critical_not_mailed
+      - parsers_disagree
+      - receiver_without_integration
+      - route_unreachable
+      - template_label_empty
+    default: []
   lint:
     description: Whether faults of the tree itself (unreachable routes, C(continue) without effect) are judged too.
     type: bool
@@ -180,6 +194,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _routing_live,
     _unreached,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_refusals import ACCEPTABLE
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import (
     CONNECTION_SPEC,
@@ -254,7 +269,9 @@ def judge(module: AnsibleModule) -> None:
         untold, faults = _routing_checks.told_to_nobody(config, given)
         advice, silent = [*advice, *untold], [*silent, *faults]
     if params["lint"]:
-        causes = [*_routing_checks.lint(config), *silent]
+        faults = [*_routing_checks.lint(config), *silent]
+        causes, meant = _routing_checks.accepted(faults, params["accepted_faults"])
+        advice = [*advice, *meant]
         expected = "every route reachable, every alert told to somebody"
         tree = _checks.failed("tree", expected, f"{len(causes)} faults", causes) if causes else None
         checks.append(tree or _checks.ok("tree", expected, "so it is"))
@@ -287,6 +304,7 @@ def arguments() -> dict[str, t.Any]:
                 "alerts": {"type": "list", "elements": "dict", "default": []},
                 "alerts_of_others": {"type": "list", "elements": "dict", "default": []},
                 "oracle": {"type": "bool", "default": False},
+                "accepted_faults": {"type": "list", "elements": "str", "choices": [*ACCEPTABLE], "default": []},
                 "lint": {"type": "bool", "default": True},
             },
         ),

@@ -6,20 +6,26 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _alertmanager_config,
     _alertmanager_expectations,
     _alertmanager_refusals,
+    _catalogue_resolve,
     _inhibition,
+    _packs,
     _routing_checks,
+    _rules,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_settings import (
     INHIBITIONS,
     Settings,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
+from ansible_collections.dataplatform.monitoring.plugins.modules import verify_alert_routing
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -128,6 +134,52 @@ def test_the_heartbeat_is_repeated_within_its_interval(interval):
 def test_without_a_heartbeat_the_watchdog_mails_nobody_every_twelve_hours():
     config = _alertmanager_config.build(Settings.of({"keys": ["smtp_auth_password"]}))
     assert receivers(config, alertname="Watchdog") == ["null"]
+
+
+def judged_by_module(capsys, made, **more):
+    """The verdict that day 2 gives, with the alerts that our rules define."""
+    entries = [
+        {"name": "ksm", "kind": "kube-state-metrics", "namespace": "monitoring"},
+        {"name": "trino", "kind": "trino", "namespace": "data", "team": "analytics"},
+    ]
+    world = {"services": None, "namespaces": None}
+    catalogue = _catalogue_resolve.resolve(entries, _packs.load(), world, "monitoring", now="2026-01-01T00:00:00Z")
+    options = {
+        "kubernetes": False,
+        "config": _alertmanager_config.build(made),
+        "expectations": _alertmanager_expectations.routing_expectations(made, catalogue),
+        "alerts": _rules.alert_label_sets(catalogue, _rules.Settings(), "prod"),
+        "report_only": True,
+        **more,
+    }
+    with patch_module_args(options), pytest.raises(SystemExit):
+        verify_alert_routing.main()
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("silent", [["InfoInhibitor"], ["InfoInhibitor", "ServiceDown"]])
+def test_what_the_settings_silence_is_a_note_of_the_verdict(capsys, silent):
+    made = Settings.of({"keys": ["smtp_auth_password"], "silent_alerts": silent})
+    result = judged_by_module(capsys, made)
+    by_name = {item["name"]: item for item in result["checks"]}
+    assert by_name["tree"]["status"] == "ok", by_name["tree"]["cause"]
+    assert by_name["heartbeat"]["status"] == "ok"
+    told = [note for note in result["notes"] if "is told to nobody, as is expected" in note]
+    assert {note.split()[0] for note in told} == {"Watchdog", *silent} - {"InfoInhibitor"}
+
+
+def test_an_accepted_fault_leaves_the_others_red(capsys):
+    made = Settings.of({"keys": ALL_KEYS})
+    config = _alertmanager_config.build(made)
+    config["route"]["routes"] += [
+        {"matchers": ["a=b"], "receiver": "slack"},
+        {"matchers": ["code=~[0-9]{3}"], "receiver": "slack"},
+    ]
+    accepted = ["route_unreachable", "critical_not_mailed"]
+    result = judged_by_module(capsys, made, config=config, accepted_faults=accepted)
+    (tree,) = (item for item in result["checks"] if item["name"] == "tree")
+    assert {item["code"] for item in [tree["cause"], *tree["other_causes"]]} == {"parsers_disagree"}
+    assert any(note.startswith("accepted: ") for note in result["notes"])
 
 
 TEAMS = {

@@ -175,6 +175,26 @@ def test_coverage_names_routes_receivers_and_alerts_that_nobody_gets():
     assert faults[0]["message"].startswith("Info: ends at route")
 
 
+def test_an_alert_that_is_expected_to_be_told_to_nobody_is_a_note():
+    given = checks.Configuration.of(config({"matchers": ['alertname=~"Quiet|Odd"'], "receiver": "null"}))
+    quiet = {"labels": {"alertname": "Quiet", "severity": "none"}, "receivers": ["null"]}
+    notes, faults = checks.coverage(given, [quiet], [{"alertname": "Quiet", "severity": "info"}])
+    assert faults == [] and "Quiet is told to nobody, as is expected: route.routes[0]" in notes
+    _notes, faults = checks.coverage(given, [quiet], [{"alertname": "Odd"}])
+    assert faults[0]["message"].startswith("Odd: ends at route.routes[0]")
+    # A receiver that only lost its integrations was not meant.
+    given = checks.Configuration.of(config({"matchers": ["alertname=Quiet"], "receiver": "nobody"}))
+    assert checks.coverage(given, [quiet], [{"alertname": "Quiet"}])[1] != []
+
+
+def test_an_accepted_fault_is_a_note_and_hides_no_other():
+    faults = checks.lint(
+        checks.Configuration.of(config(MAIL, CHAT, {"matchers": ["code=~[0-9]{3}"], "receiver": "slack"}))
+    )
+    left, notes = checks.accepted(faults, ["parsers_disagree"])
+    assert {item["code"] for item in left} == {"route_unreachable"} and len(notes) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
