@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -32,6 +33,7 @@ from hypothesis import strategies as st
 from tests.promtool import generate
 from tests.unit.alertmanager.samples import amtool_accepts, needs_amtool
 
+ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 ALL_KEYS = ["smtp_auth_password", "pagerduty_routing_key", "slack_api_url", "heartbeat_url"]
 CATALOGUE = {
@@ -180,6 +182,20 @@ def test_an_accepted_fault_leaves_the_others_red(capsys):
     (tree,) = (item for item in result["checks"] if item["name"] == "tree")
     assert {item["code"] for item in [tree["cause"], *tree["other_causes"]]} == {"parsers_disagree"}
     assert any(note.startswith("accepted: ") for note in result["notes"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "roles/alertmanager/tasks/preflight.yml",
+        "roles/alertmanager/tasks/wait.yml",
+        "playbooks/tasks/judge_alerting.yml",
+    ],
+)
+def test_accepted_faults_are_accepted_by_every_judgement(path):
+    text = (ROOT / path).read_text()
+    assert text.count("dataplatform.monitoring.verify_alert_routing:\n") == text.count("accepted_faults: ") == 1
+    assert "lint:" not in text
 
 
 TEAMS = {
