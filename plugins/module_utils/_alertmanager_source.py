@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
+import re
 import typing as t
 import zlib
 
@@ -26,8 +27,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._inhibition import load as load_inhibition
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
 _GROUP = "/apis/monitoring.coreos.com/v1"
+# The Service that the operator makes: of every Alertmanager in the namespace, all together.
+OPERATED = "alertmanager-operated"
 GENERATED_KEY = "alertmanager.yaml.gz"
 
 
@@ -57,6 +61,26 @@ def find_alertmanager(kube: Kube, namespace: str, name: str | None) -> str:
             f"Namespace {namespace} has {len(there)} Alertmanager objects. Set alertmanager to one: {', '.join(there)}."
         )
     return there[0]
+
+
+def own_replicas(params: t.Mapping[str, t.Any], kube: Kube | None) -> list[Api]:
+    """The replicas of the Alertmanager that is meant, without those of another one behind the same Service.
+
+    A Service that is named, and no object, is taken at its word.
+
+    :raises ConfigError: see C(find_alertmanager) and C(_servers.replicas).
+    :raises ApiUnreachable: none of them is ready, whatever others are.
+    """
+    apis = replicas({**params, "service": params["service"] or OPERATED}, kube)
+    if kube is None or params["url"] or (params["service"] and not params["alertmanager"]):
+        return apis
+    name = find_alertmanager(kube, params["namespace"], params["alertmanager"])
+    # The operator names its StatefulSet so; a Pod adds its number.
+    own = re.compile(rf"pod {re.escape(params['namespace'])}/alertmanager-{re.escape(name)}-[0-9]+")
+    found = [api for api in apis if own.fullmatch(api.label)]
+    if not found:
+        raise ApiUnreachable(f"Alertmanager {params['namespace']}/{name} has no ready Pod.")
+    return found
 
 
 def without_operator(kube: Kube, namespace: str, name: str | None, service: str | None) -> bool:

@@ -62,7 +62,7 @@ class Verdict:
         notes: list[str] = []
         code = ""
         try:
-            self._apis = replicas({**params, "service": params["service"] or "alertmanager-operated"}, self._kube)
+            self._apis = _alertmanager_source.own_replicas(params, self._kube)
             loaded, notes = _alertmanager_source.live(self._kube, self._apis, params)
             readings = [_delivery_run.read_replica(api) for api in self._apis]
         except ApiError as exc:

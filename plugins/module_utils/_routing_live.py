@@ -23,7 +23,6 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._api impor
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
 POLL_SECONDS = 2.0
 # So long a refusal may still be about what was written before.
@@ -42,14 +41,6 @@ class Running(t.NamedTuple):
 def mapping(config: t.Any) -> dict[str, t.Any]:
     """A configuration that is given as a mapping or as its text."""
     return config if isinstance(config, dict) else _alertmanager_yaml.load(str(config))
-
-
-def own_replicas(kube: Kube | None, apis: list[Api], params: dict[str, t.Any]) -> list[Api]:
-    """Without the Pods of another Alertmanager in the namespace: the operator's Service has those of all."""
-    if kube is None or params["url"] or params["service"]:
-        return apis
-    name = _alertmanager_source.find_alertmanager(kube, params["namespace"], params["alertmanager"])
-    return [api for api in apis if f"/alertmanager-{name}-" in api.label] or apis
 
 
 def prove(
@@ -86,8 +77,7 @@ def running(params: dict[str, t.Any]) -> Running:
     """
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
     try:
-        place = {**params, "service": params["service"] or "alertmanager-operated"}
-        apis = own_replicas(kube, replicas(place, kube), params)
+        apis = _alertmanager_source.own_replicas(params, kube)
         if params["wanted"] is not None and kube is not None:
             return Running(apis, *prove(kube, apis, params, mapping(params["wanted"])))
         return Running(apis, *_alertmanager_source.live(kube, apis, params), [])

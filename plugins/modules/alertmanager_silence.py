@@ -50,6 +50,11 @@ options:
   ends_at:
     description: When it ends, with offset. One with another end is changed.
     type: str
+  alertmanager:
+    description:
+      - Name of the Alertmanager object in O(namespace).
+      - By default the only one there. Where there is none, O(service) says which Alertmanager is meant.
+    type: str
   timeout:
     description: Seconds until every replica must know.
     type: int
@@ -131,6 +136,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _alertmanager_yaml, _silence
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_source import own_replicas
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._api import Api
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec import (
     CONNECTION_SPEC,
@@ -139,7 +145,6 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiError, MonitoringError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._servers import replicas
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -150,6 +155,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "duration": {"type": "str"},
     "starts_at": {"type": "str"},
     "ends_at": {"type": "str"},
+    "alertmanager": {"type": "str"},
     "timeout": {"type": "int", "default": 30},
     "query_timeout": {"type": "float", "default": 10.0},
 }
@@ -207,7 +213,7 @@ def run(module: AnsibleModule) -> None:
     now = datetime.datetime.now(datetime.UTC)
     matchers = _silence.read_matchers(params["matchers"]) if params["matchers"] or not params["id"] else ()
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
-    apis = replicas({**params, "service": params["service"] or "alertmanager-operated"}, kube)
+    apis = own_replicas(params, kube)
     server = Silences(apis, params["timeout"])
     comment = params["comment"]
     found = _silence.find(server.all(), matchers, comment, params["id"])

@@ -191,7 +191,7 @@ def run(module: AnsibleModule) -> None:
         raise ConfigError(f"since {params['since']!r} is no time; write 2026-11-23T18:00:00Z.") from exc
     kube = Kube(params, params["query_timeout"]) if params["kubernetes"] else None
     try:
-        apis = replicas({**params, "service": params["service"] or "alertmanager-operated"}, kube)
+        apis = _alertmanager_source.own_replicas(params, kube)
         prometheus = replicas({**params["prometheus"], "query_timeout": params["query_timeout"]}, kube)[0]
         loaded, notes = _alertmanager_source.live(kube, apis, params)
         shown = shown_by(params["sinks"], params["query_timeout"], kube)

@@ -19,7 +19,7 @@ WINDOW = {"matchers": ['service="trino"', "severity=~warning|critical"], "commen
 @pytest.fixture(autouse=True)
 def both(pair, monkeypatch):
     """The module asks the replicas behind a Service: here both processes."""
-    monkeypatch.setattr(alertmanager_silence, "replicas", lambda params, kube: [one.api for one in pair])
+    monkeypatch.setattr(alertmanager_silence, "own_replicas", lambda params, kube: [one.api for one in pair])
     yield
     for item in pair[0].api.get_json("/api/v2/silences"):
         pair[0].api.call("DELETE", f"/api/v2/silence/{item['id']}")
@@ -86,6 +86,6 @@ def test_what_cannot_work_is_refused(capsys, options, words):
 
 
 def test_a_replica_that_is_not_in_the_cluster_is_told(pair, single, capsys, monkeypatch):
-    monkeypatch.setattr(alertmanager_silence, "replicas", lambda params, kube: [pair[0].api, single.api])
+    monkeypatch.setattr(alertmanager_silence, "own_replicas", lambda params, kube: [pair[0].api, single.api])
     result = run(capsys, **WINDOW, duration="1h", timeout=1)
     assert result["failed"] and "do the replicas form one cluster" in result["msg"]

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import base64
 import gzip
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _alertmanager_source as source
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _delivery_ask as ask
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _delivery_verdict, _routing_live
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ApiUnreachable, ConfigError
+from ansible_collections.dataplatform.monitoring.plugins.modules import alertmanager_silence, follow_alert
 
 CONFIG = "route: {receiver: duty}\nreceivers: [{name: duty}]\n"
 
@@ -71,6 +75,49 @@ def test_nothing_that_is_named_is_refused() -> None:
         live(Cluster(), service="alertmanager", alertmanager="main")
     with pytest.raises(ConfigError, match="has 2 Alertmanager objects"):
         live(Cluster("a", "b"), service="alertmanager")
+
+
+class Two(Cluster):
+    """Several Alertmanagers behind the operator's Service, one named like a replica of another."""
+
+    pods = ("alertmanager-main-0", "alertmanager-main-1", "alertmanager-main-2-0", "alertmanager-theirs-0")
+
+    def __init__(self) -> None:
+        super().__init__("main", "main-2", "theirs", "idle")
+
+    def list(self, path: str, label_selector: str = "") -> list[dict[str, Any]]:
+        if not path.endswith("/endpointslices"):
+            return super().list(path)
+        endpoints = [{"targetRef": {"kind": "Pod", "name": pod}} for pod in self.pods]
+        return [{"ports": [{"name": "web", "port": 9093}], "endpoints": endpoints}]
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        return {"spec": {"ports": [{"name": "web", "port": 9093}]}} if "/services/" in path else super().get(path)
+
+    def proxy(self, namespace: str, kind: str, pod: str, *_where: Any) -> Any:
+        return SimpleNamespace(label=f"pod {namespace}/{pod}")
+
+
+def own(**params: Any) -> list[str]:
+    given = {"namespace": "obs", "service": None, "url": None, "alertmanager": None, **params}
+    return [api.label.partition("/alertmanager-")[2] for api in source.own_replicas(given, Two())]
+
+
+def test_nobody_asks_or_tells_the_alertmanager_of_somebody_else() -> None:
+    assert own(alertmanager="main") == ["main-0", "main-1"]
+    assert own(alertmanager="main-2") == ["main-2-0"]
+    assert own(alertmanager="theirs", service="alertmanager-operated") == ["theirs-0"]
+    assert own(service="of-one-of-them") == ["main-0", "main-1", "main-2-0", "theirs-0"]
+    with pytest.raises(ConfigError, match="has 4 Alertmanager objects"):
+        own()
+    with pytest.raises(ApiUnreachable, match="Alertmanager obs/idle has no ready Pod"):
+        own(alertmanager="idle")
+
+
+@pytest.mark.parametrize("module", [alertmanager_silence, follow_alert, _delivery_verdict, _routing_live])
+def test_every_question_goes_to_the_replicas_of_that_one(module: ModuleType) -> None:
+    text = Path(module.__file__ or "").read_text()
+    assert "own_replicas(params, " in text and 'alertmanager-operated"' not in text
 
 
 def test_an_address_needs_no_cluster() -> None:
