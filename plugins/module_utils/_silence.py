@@ -120,6 +120,22 @@ def needs(current: t.Mapping[str, t.Any] | None, wanted: Wanted) -> list[str]:
     return differs
 
 
+def end_of(
+    current: t.Mapping[str, t.Any] | None, starts: datetime.datetime, length: datetime.timedelta
+) -> datetime.datetime | None:
+    """When a window of this length ends; None when the current one is long enough as it is.
+
+    A second run changes nothing, and a run that finds less than half of the window left gets a whole one: the change
+    that it wraps would outlast the rest.
+
+    :param starts: when a new one begins, or now.
+    """
+    if current is None:
+        return starts + length
+    begins = max(starts, moment(current["startsAt"]))
+    return begins + length if 2 * (moment(current["endsAt"]) - begins) < length else None
+
+
 def body(wanted: Wanted, current: t.Mapping[str, t.Any] | None, now: datetime.datetime) -> dict[str, t.Any]:
     """The silence to post: a new one, or the current one with what differs.
 

@@ -42,7 +42,8 @@ options:
   duration:
     description:
       - How long a new one lasts, for example V(2h).
-      - One that is in force already keeps its end.
+      - One that is in force already keeps its end, so that a second run changes nothing. When less than half of this
+        is left of it, it is made to last so long from now.
     type: str
   starts_at:
     description: When a new one begins, with offset. By default now.
@@ -221,14 +222,14 @@ def run(module: AnsibleModule) -> None:
         if found and not module.check_mode:
             for item in found:
                 server.end(item["id"])
-        known = sum(server.wait(item["id"], "absent") for item in found[:1]) if not module.check_mode else 0
+        known = 0 if module.check_mode else max((server.wait(item["id"], "absent") for item in found), default=0)
         _finish(module, bool(found), found[0] if found else None, None, found, known)
     current = found[0] if found else None
     ends = _silence.moment(params["ends_at"]) if params["ends_at"] else None
     starts = _silence.moment(params["starts_at"]) if params["starts_at"] else None
-    if ends is None and current is None and params["duration"]:
+    if ends is None and params["duration"]:
         lasts = datetime.timedelta(seconds=_alertmanager_yaml.as_seconds(params["duration"], "duration"))
-        ends = (starts or now) + lasts
+        ends = _silence.end_of(current, now if current or starts is None else starts, lasts)
     wanted = _silence.Wanted(matchers, comment, params["created_by"], None if current else starts, ends)
     if not _silence.needs(current, wanted):
         _finish(module, False, current, current, [t.cast("dict[str, t.Any]", current)], 0)

@@ -47,6 +47,29 @@ def test_made_once_known_to_both_and_ended(pair, capsys):
     assert not run(capsys, **WINDOW, state="absent")["changed"]
 
 
+def test_a_window_that_is_nearly_over_is_made_longer_in_place(pair, capsys):
+    made = run(capsys, **WINDOW, duration="1h")["silences"][0]
+    again = run(capsys, **WINDOW, duration="3h")
+    assert again["changed"] and again["silences"][0]["id"] == made["id"]
+    left = _silence.moment(live(pair[1])[0]["endsAt"]) - datetime.datetime.now(datetime.UTC)
+    assert datetime.timedelta(hours=2, minutes=58) < left < datetime.timedelta(hours=3)
+
+
+def test_all_of_them_are_seen_to_end(pair, capsys, monkeypatch):
+    for comment in ("one", "two"):
+        run(capsys, **{**WINDOW, "comment": comment}, duration="1h")
+    ends = alertmanager_silence.Silences.end
+    ended: list[str] = []
+
+    def first_only(self, identity):
+        ended.append(identity)
+        return ends(self, identity) if len(ended) == 1 else None
+
+    monkeypatch.setattr(alertmanager_silence.Silences, "end", first_only)
+    result = run(capsys, matchers=WINDOW["matchers"], state="absent", timeout=1)
+    assert result["failed"] and ended[1] in result["msg"]
+
+
 def test_another_end_changes_it_in_place(pair, capsys):
     made = run(capsys, **WINDOW, duration="1h")["silences"][0]
     later = _silence.stamp(datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=3))

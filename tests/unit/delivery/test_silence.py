@@ -52,6 +52,27 @@ class TestMatchers:
             _silence.read_matchers(given_ones)
 
 
+class TestWindow:
+    LONG = 2 * HOUR
+
+    def test_a_new_one_has_its_length(self):
+        assert _silence.end_of(None, NOW, self.LONG) == NOW + self.LONG
+
+    def test_a_second_run_changes_nothing(self):
+        assert _silence.end_of(silence(ends=NOW + HOUR), NOW, self.LONG) is None
+
+    def test_one_that_is_nearly_over_gets_its_length_again(self):
+        current = silence(ends=NOW + HOUR / 2)
+        ends = _silence.end_of(current, NOW, self.LONG)
+        assert ends == NOW + self.LONG
+        assert _silence.needs(current, wanted(ends)) == ["ends_at"]
+
+    def test_one_that_has_not_begun_is_measured_from_its_begin(self):
+        current = {**silence(ends=NOW + 3 * HOUR), "startsAt": _silence.stamp(NOW + HOUR)}
+        assert _silence.end_of(current, NOW, self.LONG) is None
+        assert _silence.end_of(current, NOW, 5 * HOUR) == NOW + 6 * HOUR
+
+
 class TestFind:
     def test_by_matchers_and_comment(self):
         there = [silence("1"), silence("2", comment="other"), silence("3", state="expired")]
