@@ -25,6 +25,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _routing,
     _routing_checks,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_settings import secret_command
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_text import dump, typed
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
@@ -168,7 +169,8 @@ def _credentials(config: Config, corrected: Config, place: Place) -> list[Cause]
         lines.append(f"# {item.place}\n{item.file_field}: {path}")
     fix = "take each out of the configuration:\n" + "\n".join([*lines, *(f"# {line}" for line in without_file)])
     if keys:
-        fix += f"\nand put the values into the mounted Secret: {_put(place, keys)}"
+        commands = "\n".join(secret_command(place.namespace, place.receivers_secret, key) for key in keys)
+        fix += f"\nand put the values into the mounted Secret; each is read from the terminal:\n{commands}"
     return [
         cause(
             "literal_credential",
@@ -177,14 +179,6 @@ def _credentials(config: Config, corrected: Config, place: Place) -> list[Cause]
             fix,
         )
     ]
-
-
-def _put(place: Place, keys: t.Sequence[str]) -> str:
-    values = ", ".join(f'"{key}": "..."' for key in keys)
-    return (
-        f"kubectl -n {place.namespace} patch secret {place.receivers_secret} --patch-file /dev/stdin "
-        f"<<< '{{\"stringData\": {{{values}}}}}'"
-    )
 
 
 def _is_service_key(item: _alertmanager_credentials.Literal) -> bool:
@@ -204,7 +198,8 @@ def _service_keys(config: Config, corrected: Config, place: Place) -> list[Cause
             f"service_key at {', '.join(item.place for item in found)} is the older Events API v1, and a literal "
             "credential; a key of the other kind is only refused when somebody should be paged.",
             f"make an integration of type Events API v2 in PagerDuty, and write:\nrouting_key_file: {path}\n"
-            f"and put its key into the mounted Secret: {_put(place, ['pagerduty_routing_key'])}",
+            "and put its key into the mounted Secret; it is read from the terminal:\n"
+            + secret_command(place.namespace, place.receivers_secret, "pagerduty_routing_key"),
         )
     ]
 

@@ -327,8 +327,12 @@ def _address(value: t.Any) -> bool:
 
 
 def secret_command(namespace: str, secret: str, key: str) -> str:
-    """A command that puts a key into a Secret; the value is read from the terminal and never is an argument."""
+    """A command that puts a key into a Secret; the value is read from the terminal and is never an argument.
+
+    It is neither shown nor kept in the shell's history, and may have any characters.
+    """
     return (
-        f"kubectl -n {namespace} patch secret {secret} --patch-file /dev/stdin "
-        f'<<< \'{{"stringData": {{"{key}": "..."}}}}\''
+        f'read -rs VALUE && printf %s "$VALUE" | kubectl -n {namespace} create secret generic {secret} '
+        f"--from-file={key}=/dev/stdin --dry-run=client -o json | "
+        f"kubectl -n {namespace} patch secret {secret} --patch-file /dev/stdin"
     )

@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
 import time
 
 import pytest
 import yaml
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_settings import secret_command
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_model import ApplySetError
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._applyset_spec import set_id
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._yaml import load_manifests
 
 from tests.integration.apiserver import CRDS
+from tests.lab_fixture import BIN
 from tests.unit.applyset.samples import config_map, crd, monitor, rule, secret, widget
 
 
@@ -278,3 +282,23 @@ def test_kubectl_takes_the_set_for_what_it_is(apply, namespace, apiserver):
         "get", "configmaps", "-A", "-l", f"applyset.kubernetes.io/part-of={set_id('demo', namespace)}"
     )
     assert selected.stdout.count("\n") == 2
+
+
+def test_the_command_that_puts_a_credential_into_a_secret(apiserver, apply, namespace):
+    """It takes the value from the terminal as it is, and leaves the other keys alone."""
+    there = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": namespace}}
+    apply([_space(namespace), {**there, "stringData": {"other": "kept"}}])
+    value = 'a "quoted" \\ $value'
+    command = secret_command(namespace, "keys", "slack_api_url")
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", command],
+        input=f"{value}\n",
+        env={**os.environ, "KUBECONFIG": str(apiserver.kubeconfig()), "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and value not in done.stdout, done.stderr
+    data = apiserver.kube().get(f"/api/v1/namespaces/{namespace}/secrets/keys")["data"]
+    found = {key: base64.b64decode(text).decode() for key, text in data.items()}
+    assert found == {"other": "kept", "slack_api_url": value}
