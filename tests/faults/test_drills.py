@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.dataplatform.monitoring.plugins.modules import follow_alert
+from ansible_collections.dataplatform.monitoring.plugins.modules import alertmanager_silence, follow_alert
 
 from tests.lab_fixture import ROOT, Lab
 
@@ -54,6 +54,13 @@ def follow(lab: Lab, capsys: pytest.CaptureFixture[str], **options: Any) -> dict
     }
     with patch_module_args(given), pytest.raises(SystemExit):
         follow_alert.main()
+    return json.loads(capsys.readouterr().out)
+
+
+def silence(lab: Lab, capsys: pytest.CaptureFixture[str], **options: Any) -> dict[str, Any]:
+    given = {"kubeconfig": str(lab.kubeconfig), "namespace": "monitoring", "matchers": ['alertname="Watchdog"']}
+    with patch_module_args({**given, **options}), pytest.raises(SystemExit):
+        alertmanager_silence.main()
     return json.loads(capsys.readouterr().out)
 
 
@@ -145,7 +152,7 @@ def test_a_workload_drill_that_is_killed_is_scaled_back_all_the_same(alerting, m
     assert found["spec"]["replicas"] == 1 and DRILL not in found["metadata"].get("annotations", {})
 
 
-def test_the_next_drill_sweeps_and_keeps_the_heartbeat_silent(alerting, marked, tmp_path):
+def test_the_next_drill_sweeps_and_keeps_the_heartbeat_silent(alerting, marked, tmp_path, capsys):
     def rules() -> list[str]:
         listed = marked.kubectl("-n", "monitoring", "get", "prometheusrules", "-l", DRILL, "-o", "name").stdout
         return listed.split()
@@ -159,8 +166,11 @@ def test_the_next_drill_sweeps_and_keeps_the_heartbeat_silent(alerting, marked, 
         expr = rule["spec"]["groups"][0]["rules"][0]["expr"]
         ends = int(expr.rpartition("< ")[2].rstrip(")"))
         assert 0 < ends - time.time() <= 600
+    silence(marked, capsys, comment="DRILL XXXXXX: left by a drill that was killed", duration="1h")
     done = marked.playbook("fire_drill", "-e", "drill_heartbeat=100", "-e", f"monitoring_evidence_dir={tmp_path}")
     assert rules() == [] and f"(item={left[0].rpartition('/')[2]})" in done.stdout
+    assert "(item=DRILL XXXXXX: left by a drill that was killed)" in done.stdout
+    assert silence(marked, capsys, state="absent")["silences"] == []
     [evidence] = tmp_path.glob("*/*/verdict.json")
     verdicts = {item["name"]: item["checks"] for item in json.loads(evidence.read_text())["verdicts"]}
     assert list(verdicts) == ["page", "end", "silence", "heartbeat"]

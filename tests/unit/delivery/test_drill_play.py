@@ -75,6 +75,15 @@ def test_a_workload_that_no_alert_is_about_is_refused(more: dict[str, Any], fits
     assert templar.evaluate_conditional(check["ansible.builtin.assert"]["that"]) is fits
 
 
+def test_only_silences_that_a_drill_made_are_swept() -> None:
+    ended = task("drill_sweep", "End those of drills")
+    there = [{"id": "1", "comment": "DRILL ABC234: the heartbeat"}, {"id": "2", "comment": "no DRILL, ticket 4711"}]
+    assert [item["id"] for item in filled(ended["loop"], __drill_silences={"silences": there})] == ["1"]
+    assert filled(ended["loop"], __drill_silences={"msg": "no answer"}) == []
+    silenced = tasks("drill_heartbeat")[0]["block"][0]["dataplatform.monitoring.alertmanager_silence"]
+    assert silenced["comment"].startswith("DRILL ")
+
+
 def test_a_drill_that_could_not_be_announced_stops_nothing() -> None:
     names = [item["name"] for item in tasks("drill_fault")]
     announce = names.index("Announce the drill to the receivers of the alert")
