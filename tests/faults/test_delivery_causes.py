@@ -40,7 +40,7 @@ MODES = {
     "refuse": "receiver_unreachable",
     "slow": "receiver_too_slow",
 }
-#: Each mode once; the other pairs of mode and receiver are tried on loopback (tests/integration/delivery).
+#: Each mode once; every pair of mode and receiver is tried on loopback (tests/integration/delivery).
 TURNS = (
     {"email": "403", "slack": "404", "pagerduty": "429"},
     # Why a mail server cannot be reached stands in the log alone, which is read in a cluster.
