@@ -13,12 +13,16 @@ import collections
 import json
 import os
 import random
+import re
+import subprocess
 
 import pytest
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _matchers, _routing
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors import ConfigError
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+
+from tests.lab_fixture import BIN
 
 EXAMPLES = int(os.environ.get("DIFFERENTIAL_EXAMPLES", "60"))
 STRINGS_PER_EXAMPLE = 50
@@ -200,6 +204,25 @@ def nodes_of(node):
         yield from nodes_of(child)
 
 
+def inherited(config, place, keys):
+    """Whether a route has none of the keys itself, and one above it has: what it says of them is inherited."""
+    path = [config["route"]]
+    for index in re.findall(r"routes\[([0-9]+)\]", place):
+        path.append(path[-1]["routes"][int(index)])
+    *above, own = path
+    return not any(key in own for key in keys) and any(key in node for node in above for key in keys)
+
+
+TIMES = ("group_wait", "group_interval", "repeat_interval")
+
+
+def inheritance(config, label_sets):
+    """How many routes that an alert ended in had their grouping, or their times, from above."""
+    hits = [node for labels in label_sets for node in _routing.match(_routing.build(config)[0], labels)]
+    yield "routes with an inherited group_by", sum(inherited(config, node.place, ["group_by"]) for node in hits)
+    yield "routes with inherited times", sum(inherited(config, node.place, TIMES) for node in hits)
+
+
 def difference(mine, answer):
     """What differs, or None. A group of all labels has no list of its own that could be compared."""
     if (mine is None) != bool(answer.get("error")):
@@ -234,6 +257,8 @@ def test_every_tree_routes_as_the_server_does(oracle):
             seen[f"depth {depth_of(config['route'])}"] += 1
             seen["routes with continue"] += sum(bool(node.get("continue")) for node in nodes_of(config["route"]))
             seen["children inheriting a receiver"] += sum("receiver" not in n for n in nodes_of(config["route"]))
+            if not answer.get("error"):
+                seen.update(dict(inheritance(config, label_sets)))
             for hits in answer.get("routes") or []:
                 seen["alerts in several routes" if len(hits) > 1 else "alerts in one route"] += 1
 
@@ -241,6 +266,40 @@ def test_every_tree_routes_as_the_server_does(oracle):
     print(json.dumps(seen, indent=1))
     for kind in ("accepted", "refused", "routes with continue", "alerts in several routes", "depth 4"):
         assert seen[kind] > 0, f"no {kind} among the inputs"
+    for kind in ("routes with an inherited group_by", "routes with inherited times"):
+        assert seen[kind] >= EXAMPLES, f"hardly any {kind} among the inputs"
+
+
+def accepted_trees(oracle, count):
+    """The first so many of a fixed row of trees that the server takes, each with label sets."""
+    for number in range(count * 10):
+        trees, label_sets = some_trees(number)
+        for node in trees[:1]:
+            config = {"route": node, "receivers": [{"name": f"r{n}"} for n in (1, 2, 3)]}
+            [answer] = oracle.ask([{"config": json.dumps(config, ensure_ascii=False), "alerts": label_sets}])
+            if not answer.get("error"):
+                yield config, [labels for labels in label_sets if labels]
+                count -= 1
+        if not count:
+            return
+
+
+@pytest.mark.skipif(not (BIN / "amtool").exists(), reason="amtool is not there: make lab builds it")
+def test_amtool_names_the_same_receivers_for_a_sample(oracle, tmp_path):
+    """The server's own command, beside its packages: every label set of twenty trees."""
+    path, asked, several = tmp_path / "alertmanager.yml", 0, 0
+    for config, label_sets in accepted_trees(oracle, 20):
+        path.write_text(json.dumps(config, ensure_ascii=False))
+        for labels in label_sets:
+            words = [f"{name}={quoted(value)}" for name, value in labels.items()]
+            done = subprocess.run(
+                [str(BIN / "amtool"), "config", "routes", "test", f"--config.file={path}", *words],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            [hits] = routes(config, [labels])
+            assert done.stdout.strip().split(",") == [hit["receiver"] for hit in hits], (config, labels)
+            asked, several = asked + 1, several + (len(hits) > 1)
+    assert asked > 100 and several > 3
 
 
 FAULTS = {

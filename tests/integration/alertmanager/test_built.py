@@ -15,6 +15,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _alertmanager_config,
     _alertmanager_expectations,
     _alertmanager_loaded,
+    _inhibition,
     _routing_oracle,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_settings import Settings
@@ -141,6 +142,44 @@ def test_the_server_itself_answers_every_expectation(running):
         if item["labels"]["alertname"] != "Watchdog":
             answer = _routing_oracle.ask(running.api, item["labels"], f"run-{item['name']}")
             assert answer == item["receivers"], item["name"]
+
+
+FIRING = [
+    {"alertname": "NodeNotReady", "node": "a", "severity": "critical"},
+    {"alertname": "PodNotReady", "namespace": "n", "pod": "p", "node": "a", "severity": "warning"},
+    {"alertname": "PodCrashLooping", "namespace": "n", "pod": "p", "node": "a", "severity": "warning"},
+    {"alertname": "PodNotReady", "namespace": "n", "pod": "q", "node": "b", "severity": "warning"},
+    {"alertname": "PodNotReady", "namespace": "n", "pod": "r", "severity": "warning"},
+    {"alertname": "ServiceDown", "service": "trino", "severity": "critical"},
+    {"alertname": "ServicePartlyDown", "service": "trino", "severity": "warning"},
+    {"alertname": "ServicePartlyDown", "service": "minio", "severity": "warning"},
+    {"alertname": "AnyAlert", "service": "x", "severity": "critical"},
+    {"alertname": "AnyAlert", "service": "x", "severity": "warning"},
+    {"alertname": "AnyAlert", "service": "y", "severity": "info"},
+    {"alertname": "InfoInhibitor", "namespace": "n", "severity": "none"},
+    {"alertname": "AnyInfo", "namespace": "n", "severity": "info"},
+    {"alertname": "AnyInfo", "namespace": "m", "severity": "info"},
+]
+
+
+def test_the_server_inhibits_what_we_say_it_does(tmp_path, sink):
+    """Every inhibition of the settings, with alerts that it concerns and alerts that only look like it."""
+    made = settings_of(sink, heartbeat_url="", group_wait="1h")
+    server = Alertmanager(tmp_path, text_of(made, sink, tmp_path / "mounted"))
+    rules, _warnings = _inhibition.load(_alertmanager_config.build(made))
+    ours = [_inhibition.inhibited_by(rules, labels, FIRING) is not None for labels in FIRING]
+    assert ours == [False, True, True, False, False, False, True, False, False, True, False, False, True, False]
+
+    def theirs():
+        told = {json.dumps(item["labels"], sort_keys=True): item for item in server.api.get_json("/api/v2/alerts")}
+        found = [told.get(json.dumps(labels, sort_keys=True)) for labels in FIRING]
+        return [item and bool(item["status"]["inhibitedBy"]) for item in found]
+
+    try:
+        server.api.call("POST", "/api/v2/alerts", (), [{"labels": labels} for labels in FIRING])
+        wait_for(lambda: theirs() == ours, f"inhibited as {ours}")
+    finally:
+        server.stop()
 
 
 def test_pages_say_drill_and_what_is_the_matter(running):
