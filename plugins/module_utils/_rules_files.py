@@ -42,4 +42,9 @@ def alerts() -> dict[str, dict[str, t.Any]]:
 
 def replaced() -> dict[str, dict[str, list[str]]]:
     """Kind -> our alert -> alerts of kube-prometheus-stack. :raises ConfigError: the file is damaged."""
-    return _read("replaced.yml")
+    return _read("chart_alerts.yml")["replaced"]
+
+
+def kept() -> set[str]:
+    """Alerts of kube-prometheus-stack that none of ours replaces. :raises ConfigError: the file is damaged."""
+    return {name for names in _read("chart_alerts.yml")["kept"].values() for name in names}
