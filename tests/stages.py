@@ -101,16 +101,15 @@ PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("tests/faults/test_day1_faults.py",),
         ("tests/faults/test_delivery_causes.py", "tests/faults/test_alertmanager_faults.py"),
     ),
-    # What they make is in namespaces of their own; drills page through the receivers, which are well by now. Of drills
-    # by a rule there is one at a time.
+    # What they make is in namespaces of their own; drills page through the receivers, which are well by now, one drill
+    # at a time.
     (
         (
             "tests/awx/test_jobs.py::test_a_verdict_reaches_the_workflow[Monitoring fire drill",
-            "tests/faults/test_drills.py::test_the_next_drill",
-            "tests/faults/test_drills.py::test_a_workload",
+            "tests/faults/test_drills.py",
         ),
         ("tests/cluster/test_foreign.py", "tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
-        ("tests/faults/test_drills.py", "tests/faults/test_dashboards_faults.py", "tests/faults/test_slo_faults.py"),
+        ("tests/faults/test_dashboards_faults.py", "tests/faults/test_slo_faults.py"),
         (
             "tests/faults/test_scrape_causes.py",
             "tests/faults/test_logs_causes.py",

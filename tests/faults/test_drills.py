@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -106,7 +107,39 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def test_a_service_whose_service_object_is_deleted_pages_and_ends(alerting, marked, capsys):
+WORKLOAD = "doris-be"
+
+
+@dataclasses.dataclass
+class Drill:
+    """A fire drill that goes on beside a test; C(ended) waits for it."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    begun: float
+
+    def ended(self) -> tuple[int, str]:
+        code = self.process.wait(900)
+        return code, (self.folder / "drill.log").read_text()[-12000:]
+
+
+@pytest.fixture(scope="module")
+def workload_drill(alerting: Lab, marked: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """The drill of a workload to its end: it takes minutes, in which another service may be followed."""
+    folder = tmp_path_factory.mktemp("drill")
+    options = ["-e", f"drill_workload=Deployment/data-platform/{WORKLOAD}", "-e", f"monitoring_evidence_dir={folder}"]
+    with (folder / "drill.log").open("wb") as out:
+        process = subprocess.Popen(
+            ["ansible-playbook", "-i", "inventories/lab", "playbooks/fire_drill.yml", *options],
+            cwd=ROOT, env=marked.environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        )  # fmt: skip
+        yield Drill(process, folder, time.time())
+        # What it stopped is scaled back by the process that outlives it, and by the next drill.
+        process.kill()
+        process.wait(10)
+
+
+def test_a_service_whose_service_object_is_deleted_pages_and_ends(alerting, marked, workload_drill, capsys):
     """The targets vanish with it: absent() has to notice, where up == 0 has nothing to compare."""
     saved = json.loads(marked.kubectl("-n", "data-platform", "get", "service", "superset", "-o", "json").stdout)
     kept = {key: saved["metadata"][key] for key in ("name", "namespace", "labels") if key in saved["metadata"]}
@@ -136,6 +169,27 @@ def test_a_service_whose_service_object_is_deleted_pages_and_ends(alerting, mark
     mails = [one["subject"] for one in messages(marked, "smtp") if one["at"] > begun]
     about = "ServiceDown of superset, critical, cluster lab"
     assert [one for one in mails if about in one] == [f"[FIRING] {about}", f"[RESOLVED] {about}"]
+
+
+def test_a_drill_of_a_workload_is_announced_pages_and_ends(marked, workload_drill):
+    code, told = workload_drill.ended()
+    assert code == 0, told
+    [evidence] = workload_drill.folder.glob("*/*/verdict.json")
+    verdicts = {item["name"]: item["checks"] for item in json.loads(evidence.read_text())["verdicts"]}
+    assert list(verdicts) == ["announcement", "page", "end"]
+    red = [check for checks in verdicts.values() for check in checks if check["status"] not in ("ok", "not_applicable")]
+    assert red == []
+    # Whom the alert reaches has been told before, by an alert of the same labels but for the one that is made unique.
+    for name, receivers in (("announcement", ""), ("page", ""), ("end", ", end")):
+        assert {f"pagerduty{receivers}", f"email{receivers}"} <= {check["name"] for check in verdicts[name]}, name
+    events = [one for one in messages(marked, "pagerduty") if one["at"] > workload_drill.begun]
+    events = [one for one in events if WORKLOAD in one["summary"] and "ServiceDown" in one["summary"]]
+    drills = [one["action"] for one in events if "DRILL" in one["summary"]]
+    assert drills[:1] == ["trigger"], "it was announced"
+    real = [one for one in events if "DRILL" not in one["summary"]]
+    assert [one["action"] for one in real] == ["trigger", "resolve"] and len({one["incident"] for one in real}) == 1
+    found = deployment(marked, WORKLOAD)
+    assert found["spec"]["replicas"] == 1 and DRILL not in found["metadata"].get("annotations", {})
 
 
 def test_a_workload_drill_that_is_killed_is_scaled_back_all_the_same(alerting, marked, tmp_path):

@@ -25,7 +25,7 @@ def test_a_worker_begins_with_the_lab_and_ends_with_what_shares_it() -> None:
     assert sorted([*faults, rest, drill, alone], key=stages.rank) == [alone, rest, faults[1], drill, faults[0]]
     assert stages.unit_of(alone) == stages.unit_of("tests/cluster/test_lab_leaves_nothing.py::test_y") == stages.ALONE
     assert stages.unit_of("tests/faults/test_probe_causes.py::test_x") == stages.unit_of(faults[0]), "one worker"
-    assert stages.unit_of(drill) != stages.unit_of("tests/faults/test_drills.py::test_other"), "two workers"
+    assert stages.unit_of(drill) == stages.unit_of("tests/faults/test_drills.py::test_other"), "one drill at a time"
 
 
 def test_a_phase_begins_when_all_before_it_has_ended() -> None:
