@@ -23,6 +23,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _boards_text as text
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._boards_entries import Known
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._boards_panels import (
+    QUERY_KEYS,
     Surroundings,
     grafana_panel,
     queries_of,
@@ -189,7 +190,7 @@ def _add(row: list[Placed], panel: Panel, entry: Entry | None, known: Known) -> 
     queries = [one for query in queries_of(panel) for one in _expanded(query, known)]
     if not queries:
         return
-    kept = {key: value for key, value in panel.items() if key not in ("expr", "legend", "means", "each")}
+    kept = {key: value for key, value in panel.items() if key not in QUERY_KEYS}
     kept["queries"] = queries
     if entry and any(one.panel["title"] == kept["title"] for one in row):
         kept["title"] = f"{kept['title']} ({entry['name']})"

@@ -21,6 +21,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._promql_re
 
 METRICS = {"type": "prometheus", "uid": "${datasource}"}
 LOGS = {"type": "loki", "uid": "${logs}"}
+# What a panel with one query says of it itself.
+QUERY_KEYS = ("expr", "legend", "means", "each", "absent_until")
 _LETTERS = "ABCDEFGHIJKLMNOP"
 _ONCE = ("stat", "bargauge", "table")
 
@@ -47,7 +49,7 @@ def queries_of(panel: Panel) -> list[dict[str, t.Any]]:
     """The queries of a panel, however they were written."""
     if "queries" in panel:
         return list(panel["queries"])
-    return [{key: panel[key] for key in ("expr", "legend", "means", "each") if key in panel}]
+    return [{key: panel[key] for key in QUERY_KEYS if key in panel}]
 
 
 def source_of(panel: Panel) -> str:
@@ -104,6 +106,8 @@ def _target(query: t.Mapping[str, t.Any], kind: str, loki: bool, number: int, in
         if interval:
             made["interval"] = interval
     made["legendFormat"] = query.get("legend", "__auto")
+    if "absent_until" in query:
+        made["absentUntil"] = query["absent_until"]
     return made
 
 

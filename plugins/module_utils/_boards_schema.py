@@ -69,6 +69,8 @@ _QUERY: dict[str, t.Any] = {
         "means": _MEANING,
         # once for every entry, joined by `or`
         "each": _CONDITION,
+        # what must happen before its metric exists, as in alerts
+        "absent_until": _TEXT,
     },
 }
 PANEL: dict[str, t.Any] = {
@@ -85,6 +87,7 @@ PANEL: dict[str, t.Any] = {
         "legend": _TEXT,
         "means": _MEANING,
         "each": _CONDITION,
+        "absent_until": _TEXT,
         "queries": {"type": "array", "minItems": 1, "x-check": "queries", "items": _QUERY},
         "source": {"type": "string", "enum": ["prometheus", "loki"]},
         "alert": _TEXT,

@@ -43,7 +43,8 @@ CAUSES: dict[str, Cause] = {
         "A panel asks for a metric that does not exist",
         "No series of that name existed within the retention. The name is misspelt, was renamed by a newer version, or "
         "is dropped or not scraped. A panel that may be empty must still ask for a metric that exists, because nobody "
-        "would see it die.",
+        "would see it die. On a board that is ours (wanted) this holds for each query of a panel; where the metric "
+        "comes with the first event, the query says so: absent_until.",
     ),
     "panel_label_missing": _dashboards(
         "A panel asks for a job, namespace or name that does not exist",
@@ -77,8 +78,9 @@ CAUSES: dict[str, Cause] = {
     ),
     "panel_constant_hides_nothing": _dashboards(
         "A panel shows a number in place of a metric that does not exist",
-        "The query ends in or vector(0), so that the panel always shows something: also when the metric is gone, which "
-        "nobody will see.",
+        "The query ends in or vector(0), or in or 0 * something else, so that the panel always shows something: also "
+        "when the metric is gone, which nobody will see. Where the metric comes with the first event, the query of a "
+        "panel of ours says so: absent_until.",
     ),
     "panel_all_empty": _dashboards(
         "A panel is empty when All is chosen",

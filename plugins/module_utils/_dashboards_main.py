@@ -241,7 +241,17 @@ class Verdict:
             reasons = Reasons(api, Series(api, now, self._query_timeout), asker, _recorded(api, self._query_timeout))
             logs = LogReasons(asker.apis["loki"], asker) if "loki" in asker.apis else None
             young = started is not None and now - started < YOUNG
-            run = Run([boards[one] for one in todo], sources, asker, now, reasons, logs, self._excuses, young)
+            run = Run(
+                [boards[one] for one in todo],
+                sources,
+                asker,
+                now,
+                reasons,
+                logs,
+                self._excuses,
+                young,
+                self._params["wanted"],
+            )
             judged.update(zip(todo, run.judge(), strict=True))
             todo = [number for number, one in judged.items() if one.wait]
             if not todo or self._deadline.left() <= _PAUSE:

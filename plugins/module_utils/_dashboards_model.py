@@ -29,7 +29,10 @@ class BoardError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One query of a panel, before variables are put in. C(step) is its own least interval as it is written."""
+    """One query of a panel, before variables are put in.
+
+    C(step) is its own least interval as it is written. C(absent_until) says what must happen before its metric exists.
+    """
 
     ref: str
     expr: str
@@ -40,6 +43,7 @@ class Target:
     legend: str = ""
     step: str = ""
     factor: int = 1
+    absent_until: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,6 +243,7 @@ def _target(item: Json, number: int) -> Target:
         str(item.get("legendFormat") or ""),
         str(item.get("interval") or item.get("step") or ""),
         _number(item.get("intervalFactor"), 1),
+        str(item.get("absentUntil") or ""),
     )
 
 

@@ -122,12 +122,15 @@ class Reasons:
             return self._not_finite(board, panel, request)
         return self._computed_empty(board, panel, query, request, node)
 
+    def covered(self, expr: str) -> list[Binary]:
+        """Where an expression falls back on a number: C(or vector(0)), C(or 0 * something)."""
+        node = self._reading.node(expr) if " or " in " ".join(expr.split()) else None
+        found = (one for one in walk(node) if isinstance(one, Binary)) if node is not None else ()
+        return [one for one in found if one.op == "or" and _is_constant(one.right)]
+
     def hidden(self, expr: str) -> Selector | None:
         """A metric that does not exist, where C(or) with a number makes the panel show something all the same."""
-        node = self._reading.node(expr)
-        for one in walk(node) if node is not None else ():
-            if not isinstance(one, Binary) or one.op != "or" or any(isinstance(x, Selector) for x in walk(one.right)):
-                continue
+        for one in self.covered(expr):
             for selector in missing(one.left, lambda it: not self._series.answer(it).dead):
                 if self._series.answer(selector).presence is Presence.NO_SUCH_METRIC:
                     return selector
@@ -326,6 +329,17 @@ class Reasons:
         if node.op == "unless":
             return "every series on the left of unless is also on its right"
         return f"both sides of {shown} have series, and none of the left matches one of the right"
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether its value does not depend on what is measured."""
+    if isinstance(node, Binary) and node.op == "*" and any(_is_zero(one) for one in (node.left, node.right)):
+        return True
+    return not any(isinstance(one, Selector) for one in walk(node))
+
+
+def _is_zero(node: Node) -> bool:
+    return isinstance(node, Number) and node.value == 0
 
 
 def _is_vector(node: Node) -> bool:

@@ -50,7 +50,8 @@ _EXPLAINERS = 4
 class Run:
     """Judges boards.
 
-    :param now: the server's clock, Unix seconds. :param young: the server began so short a time ago that what is not
+    :param own: uids of boards that are ours: each of their queries asks for a metric that exists, or says until when
+        it does not. :param now: the server's clock, Unix seconds. :param young: the server began so short a time ago that what is not
         there may still come. :param reasons: explains Prometheus; :param log_reasons: Loki, where there is one.
     """
 
@@ -64,6 +65,7 @@ class Run:
         log_reasons: LogReasons | None = None,
         excuses: t.Sequence[Excuse] = (),
         young: bool = False,
+        own: t.Collection[str] = (),
     ) -> None:
         self._boards = boards
         self._sources = sources
@@ -73,6 +75,7 @@ class Run:
         self._log_reasons = log_reasons
         self._excuses = excuses
         self._young = young
+        self._own = frozenset(own)
         self._others = Others(sources, asker, now)
 
     def judge(self) -> list[BoardVerdict]:
@@ -120,7 +123,7 @@ class Run:
                     for query, reply in one.answers:
                         if query.request is None or reply is None or query.request.kind != "prometheus":
                             continue
-                        if (not reply.finite and not reply.fault) or "vector(" in query.request.expr:
+                        if (not reply.finite and not reply.fault) or self._reasons.covered(query.request.expr):
                             exprs.append(query.request.expr)
         self._reasons.prepare(exprs)
 
@@ -169,25 +172,36 @@ class Run:
         return PanelVerdict(panel, ERROR, told["message"], told, seen=seen)
 
     def _data(self, board: Board, panel: Panel, seen: Seen) -> PanelVerdict:
-        """A panel with data, unless all that it shows is a number in place of a metric."""
+        """A panel with data, unless it shows a number in place of a metric, or is ours and half dead."""
         found = PanelVerdict(panel, DATA, seen=seen)
+        excuse = self._excuse(board, panel)
         for query, reply in seen.answers:
-            if query.request is None or reply is None or query.request.kind != "prometheus":
+            if query.request is None or reply is None or query.request.kind != "prometheus" or reply.fault:
                 continue
-            if reply.finite and "vector(" in query.request.expr:
-                gone = self._reasons.hidden(query.request.expr)
-                excuse = self._excuse(board, panel)
-                if gone is not None and not (excuse and excuse[1]):
-                    reason = self._reasons.about(gone, query.target)
-                    text = f"Panel {_name(panel, query)} shows a number although {reason.text}."
-                    found.cause = cause("panel_constant_hides_nothing", text, reason.fix)
-                    found.status, found.reason, found.wait = EMPTY, reason.text, self._young or reason.wait
-            elif not reply.finite and not reply.fault:
-                gone = self._reasons.metric_missing(query.request.expr)
-                if gone is not None:
-                    reason = self._reasons.about(gone, query.target)
-                    found.notes.append(f"query {query.target.ref} of {panel.title} is empty: {reason.text}")
+            expr = query.request.expr
+            gone = self._reasons.hidden(expr) if reply.finite else self._reasons.metric_missing(expr)
+            if gone is None:
+                continue
+            reason = self._reasons.about(gone, query.target)
+            if query.target.absent_until:
+                found.notes.append(f"{_name(panel, query)}: {gone.metric} comes when {query.target.absent_until}")
+            elif excuse is not None and excuse[1]:
+                continue
+            elif reply.finite:
+                text = f"Panel {_name(panel, query)} shows a number although {reason.text}."
+                self._dead(found, cause("panel_constant_hides_nothing", text, reason.fix), reason)
+            elif board.uid in self._own:
+                text = f"Panel {_name(panel, query)} is empty: {reason.text}."
+                self._dead(found, cause(reason.code, text, reason.fix), reason)
+            else:
+                found.notes.append(f"query {query.target.ref} of {panel.title} is empty: {reason.text}")
         return found
+
+    def _dead(self, found: PanelVerdict, told: dict[str, str], reason: Reason) -> None:
+        """A panel one of whose queries can never show anything; the first of them is told."""
+        if found.cause is None:
+            found.cause, found.status, found.reason = told, EMPTY, reason.text
+            found.wait = self._young or reason.wait
 
     def _all_empty(self, board: Board, panel: Panel, first: Seen, everything: Seen) -> PanelVerdict:
         """Data with the values that the board opens with, and none with All."""
@@ -204,6 +218,9 @@ class Run:
     def _empty(self, board: Board, panel: Panel, seen: Seen) -> PanelVerdict:
         excuse = self._excuse(board, panel)
         query, reply = seen.first(lambda _query, reply: reply is not None)
+        until = self._until(seen)
+        if until:
+            return PanelVerdict(panel, EMPTY_OK, f"nothing to show until {until}", seen=seen)
         if excuse is not None:
             reason, optional = excuse
             gone = None if optional else self._never(seen)
@@ -217,6 +234,15 @@ class Run:
         why = self._why(board, panel, query, t.cast(Reply, reply))
         told = cause(why.code, f"Panel {_name(panel, query)} is empty: {why.text}.", why.fix)
         return PanelVerdict(panel, EMPTY, why.text, told, self._young or why.wait, seen=seen, variable=why.variable)
+
+    def _until(self, seen: Seen) -> str:
+        """What must happen first, where every query asks for a metric that comes only then."""
+        asked = [query for query, reply in seen.answers if query.request is not None and reply is not None]
+        for query in asked:
+            expr = query.request.expr if query.request is not None and query.request.kind == "prometheus" else ""
+            if not query.target.absent_until or self._reasons.metric_missing(expr) is None:
+                return ""
+        return asked[0].target.absent_until
 
     def _never(self, seen: Seen) -> tuple[Query, Reason] | None:
         """What an empty panel asks for that does not exist at all, when that is true of every query of it."""

@@ -23,6 +23,9 @@ description:
     variables offer, is well; a note tells.
   - A panel may say that no data is good, by a key C(mayBeEmpty) with the reason in its JSON, or O(may_be_empty) says
     it. Its metric must exist all the same, because nobody would see it die, unless that too is said to be optional.
+  - Of a dashboard that is O(wanted), each query must ask for a metric that exists, or say under C(absentUntil) of its
+    target what must happen first; of others, one query with data is enough and the rest is a note. Nowhere may a number
+    (C(or vector(0)), C(or 0 * something)) stand in for a metric that does not exist.
   - Library panels without their model, panels of other datasources and dashboards in schema v2 cannot be judged, and
     are told.
   - "The checks are, in this order: what is no dashboard that can be judged, what is wanted and not there, one check per

@@ -16,8 +16,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import _bo
 
 sdk = pytest.importorskip("grafana_foundation_sdk.models.dashboard", reason="grafana-foundation-sdk is not installed")
 
-#: Ours, or not in the schemas: why an empty panel is good.
-OWN = {"mayBeEmpty"}
+#: Ours, or not in the schemas: why an empty panel is good, and when a metric comes.
+OWN = {"mayBeEmpty", "absentUntil"}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -129,8 +129,9 @@ def judge(
     seconds: float = 60.0,
     young: bool = False,
     excuses: list[dict[str, Any]] = (),
+    own: list[str] = (),
 ) -> BoardVerdict:
-    """The verdict of one board in that world."""
+    """The verdict of one board in that world; `own` are the uids that are wanted."""
     apis: dict[str, Api] = {"prometheus": server}
     if loki is not None:
         apis["loki"] = loki
@@ -140,6 +141,6 @@ def judge(
         allowed = [Excuse.parse(item, number) for number, item in enumerate(excuses)]
         logs_too = LogReasons(loki, asker) if loki is not None else None
         known = sources or Sources((PROMETHEUS, LOKI))
-        return Run([read(given)], known, asker, NOW, reasons, logs_too, allowed, young).judge()[0]
+        return Run([read(given)], known, asker, NOW, reasons, logs_too, allowed, young, own).judge()[0]
     finally:
         asker.close()

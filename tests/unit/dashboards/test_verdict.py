@@ -62,6 +62,39 @@ def test_one_query_with_data_is_enough_and_a_missing_metric_is_told() -> None:
     assert found["notes"] == ["query B of P is empty: there is no metric gone_total"]
 
 
+def test_a_query_of_a_board_of_ours_asks_for_a_metric_that_exists() -> None:
+    given = board("B", panel("P", "up", "gone_total", "up == 0"), uid="ours")
+    found = judge(given, world('up{job="x"}'), own=["ours"])
+    assert codes(found) == ["panel_metric_missing"]
+    assert message(found) == "Panel P (query B) is empty: there is no metric gone_total."
+    assert found.check("B")["details"]["empty"] == ["P"]
+    assert judge(given, world('up{job="x"}'), own=["another"]).check("B")["status"] == "ok"
+    excuse = [{"reason": "comes later", "metric": "optional"}]
+    assert judge(given, world('up{job="x"}'), own=["ours"], excuses=excuse).check("B")["status"] == "ok"
+    # that it may be empty does not mean that nobody needs to see it die
+    assert codes(judge(given, world('up{job="x"}'), own=["ours"], excuses=[{"reason": "quiet"}])) == [
+        "panel_metric_missing"
+    ]
+
+
+def test_a_query_says_what_must_happen_before_its_metric_exists() -> None:
+    until = panel("P", "up", "gone_total")
+    until["targets"][1]["absentUntil"] = "an order has failed"
+    found = judge(board("B", until, uid="ours"), world('up{job="x"}'), own=["ours"]).check("B")
+    assert found["status"] == "ok"
+    assert found["notes"] == ["P (query B): gone_total comes when an order has failed"]
+    # the other one is not excused by it
+    found = judge(board("B", until, uid="ours"), world("requests_total"), own=["ours"])
+    assert codes(found) == ["panel_metric_missing"]
+    until["targets"].pop(0)
+    found = judge(board("B", until, uid="ours"), world('up{job="x"}'), own=["ours"])
+    assert found.check("B")["status"] == "ok"
+    assert found.panels[0].reason == "nothing to show until an order has failed"
+    # once it exists, the panel has to have data
+    broken = judge(board("B", until, uid="ours"), world(SHOP, past=["gone_total"]), own=["ours"])
+    assert codes(broken) == ["panel_series_ended"]
+
+
 def test_an_error_of_one_query_is_an_error_of_the_panel() -> None:
     server = world('up{job="x"}', gives={"broken(": "unexpected end of input"})
     found = judge(board("B", panel("P", "up", "broken(")), server)
@@ -251,8 +284,31 @@ def test_a_number_in_place_of_a_metric() -> None:
     assert codes(judge(one(hidden), server)) == ["panel_constant_hides_nothing"]
     excuse = [{"reason": "comes with the first error", "metric": "optional"}]
     assert judge(one(hidden), server, excuses=excuse).check("B")["status"] == "ok"
+    until = one(hidden)
+    until["panels"][0]["targets"][0]["absentUntil"] = "the first error"
+    assert judge(until, server).check("B")["notes"] == ["P: eror_total comes when the first error"]
     fine = "sum(rate(errors_total[5m])) or vector(0)"
     assert judge(one(fine), world("errors_total", gives={fine: [0]})).check("B")["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "sum(rate(eror_total[5m])) or 0 * sum(rate(requests_total[5m]))",
+        "sum(rate(eror_total[5m]))\nor sum(rate(requests_total[5m])) * 0",
+        "(sum(eror_total) or 0 * sum(requests_total)) / (sum(requests_total) > 0) or 0 * sum(requests_total)",
+        "sum(eror_total) / sum(requests_total) or 0 * sum(requests_total)",
+    ],
+)
+def test_nothing_times_another_metric_is_a_number_too(hidden: str) -> None:
+    found = judge(one(hidden), world(SHOP, "errors_total", gives={hidden: [0]}))
+    assert codes(found) == ["panel_constant_hides_nothing"]
+    assert "although there is no metric eror_total; nearest: errors_total" in message(found)
+    fine = hidden.replace("eror", "errors")
+    assert judge(one(fine), world(SHOP, "errors_total", gives={fine: [0]})).check("B")["status"] == "ok"
+    # another metric is another answer, and no number
+    other = "sum(old_total) or sum(requests_total)"
+    assert judge(one(other), world(SHOP, gives={other: [1]})).check("B")["status"] == "ok"
 
 
 def test_logs() -> None:

@@ -49,10 +49,15 @@ def samples(product: str) -> dict[str, set[str]]:
 
 
 def expressions(value: Any) -> Iterator[str]:
-    """Every PromQL expression of a pack: whatever has a place for the target's labels, and is not said to people."""
+    """Every PromQL expression of a pack: an expr, or whatever else has a place for the target's labels.
+
+    An expr without that place asks for another product's metrics.
+    """
     if isinstance(value, dict):
         for key, one in value.items():
-            if key not in PROSE:
+            if key == "expr":
+                yield one
+            elif key not in PROSE:
                 yield from expressions(one)
     elif isinstance(value, list):
         for one in value:
@@ -74,7 +79,7 @@ def named() -> list[Any]:
 
 def tree(expression: str) -> _promql.Node:
     """An expression of a pack, with something in its blanks."""
-    filled = expression.replace("$selector", 'job="x"')
+    filled = expression.replace("$selector", 'job="x"').replace("$__rate_interval", "5m")
     return _promql.parse(re.sub(r"\$\w+", "1", filled))
 
 
