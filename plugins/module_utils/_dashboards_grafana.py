@@ -24,10 +24,12 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._errors im
     ApiForbidden,
     ApiUnreachable,
 )
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._kube import Kube
 
 LOADED, FOLDERS, DATASOURCES = "Grafana: dashboards loaded", "Grafana: folders", "Grafana: datasources"
 _MOST_NAMES = 5
 _PAGE = 1000
+_PODS = "app.kubernetes.io/name=grafana"
 # The folder of boards that are in none.
 _GENERAL = ("", "General", "Dashboards")
 
@@ -119,6 +121,23 @@ class Grafana:
         if answer.status in (404, 501) or "not implemented" in said.lower() or "notImplemented" in said:
             return Health(source, None, said)
         return Health(source, False, said)
+
+
+def not_asked(kube: Kube | None) -> str:
+    """Why boards are judged by their queries alone, in one sentence: whether there is a Grafana that was not named."""
+    how = "judged by queries, "
+    if kube is None:
+        return f"{how}Grafana not named"
+    try:
+        pods = kube.list("/api/v1/pods", label_selector=_PODS)
+    except ApiError as exc:
+        return f"{how}Grafana not named, and whether it runs is not known: {exc}"
+    running = [one["metadata"] for one in pods if (one.get("status") or {}).get("phase") == "Running"]
+    if not running:
+        return f"{how}Grafana not present"
+    where = f"{running[0]['namespace']}/{running[0]['name']}"
+    line = "monitoring_dashboards: {url: https://ADDRESS_OF_GRAFANA, url_token: TOKEN}"
+    return f"{how}Grafana runs ({where}) and was not asked what it loaded; name it in the inventory: {line}"
 
 
 def judge_grafana(

@@ -19,7 +19,11 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._argspec i
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._causes import cause
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_ask import Asker
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_collect import Given
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_grafana import Grafana, judge_grafana
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_grafana import (
+    Grafana,
+    judge_grafana,
+    not_asked,
+)
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_logs import LogReasons
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_model import Board
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._dashboards_reasons import Reasons, Recorded
@@ -42,7 +46,6 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils._logs_time
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._rules_series import Series
 
 NAME = "dashboards"
-WITHOUT_GRAFANA = "judged by queries, Grafana not present"
 # A server that began less than this ago may not have scraped everything yet, in seconds.
 YOUNG = 120.0
 _PAUSE = 5.0
@@ -109,8 +112,6 @@ class Verdict:
         if params["from_grafana"] and not has_grafana:
             raise ConfigError("from_grafana needs a Grafana: set url, or namespace and service.")
         self._grafana = self._find_grafana() if has_grafana else None
-        if not has_grafana:
-            self._notes.append(WITHOUT_GRAFANA)
 
     def run(self) -> Outcome:
         """Judge.
@@ -118,6 +119,8 @@ class Verdict:
         :raises ConfigError: options that cannot be meant.
         """
         begin = time.monotonic()
+        if self._grafana is None:
+            self._notes.append(not_asked(self._kube))
         try:
             given = self._given()
             boards, broken = _dashboards_collect.read_all(given)

@@ -51,7 +51,8 @@ class Run:
     """Judges boards.
 
     :param own: uids of boards that are ours: each of their queries asks for a metric that exists, or says until when
-        it does not. :param now: the server's clock, Unix seconds. :param young: the server began so short a time ago that what is not
+        it does not.
+    :param now: the server's clock, Unix seconds. :param young: the server began so short a time ago that what is not
         there may still come. :param reasons: explains Prometheus; :param log_reasons: Loki, where there is one.
     """
 

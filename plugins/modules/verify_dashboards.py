@@ -31,7 +31,10 @@ description:
   - "The checks are, in this order: what is no dashboard that can be judged, what is wanted and not there, one check per
     dashboard by its title, and with a Grafana C(Grafana: dashboards loaded), C(Grafana: folders) and
     C(Grafana: datasources)."
-  - The connection options name Grafana. Without them the dashboards are judged by their queries alone.
+  - The connection options name Grafana. Without them the dashboards are judged by their queries alone; a
+    note tells whether Grafana runs all the same (a Pod with C(app.kubernetes.io/name=grafana)).
+  - Through the Kubernetes API a Grafana can be asked only without credentials, because that API removes them; give its
+    O(url) instead.
 options:
   boards:
     description:

@@ -42,7 +42,7 @@ def test_a_board_that_is_well(judge: Judge) -> None:
     judged = judge(well, sketches=True)
     assert judged["Well"]["status"] == "ok", judged["Well"]
     assert judged["Well"]["observed"] == "6 of 6 panels have data"
-    assert "judged by queries, Grafana not present" in judged.outcome.notes
+    assert "judged by queries, Grafana not named" in judged.outcome.notes
     panels = judged.panels("Well")
     assert panels["Words"]["status"] == "no_query"
     # the board opens with the first namespace
