@@ -52,8 +52,8 @@ CAUSES: dict[str, Cause] = {
     ),
     "slo_gaps": _slo(
         "Parts of the window were not measured",
-        "The SLO is old enough, and less than 95 % of its window was recorded. What happened in the gaps is not known; "
-        "they leave the window as time goes by.",
+        "The SLO is older than a day, and less than 95 % of its window, or of its life where that is shorter, was "
+        "recorded. What happened in the gaps is not known; they leave the window as time goes by.",
     ),
     "slo_gate_closed": _slo(
         "There is too little error budget for a release",

@@ -42,6 +42,14 @@ class Measured(t.NamedTuple):
         """Whether the window is."""
         return self.coverage >= COVERED
 
+    def since_it_began(self, window: float) -> float:
+        """Which part of its life was recorded, as far as the window reaches; 0 to 1.
+
+        :param window: seconds of the SLO's window.
+        """
+        lived = min(self.age, window)
+        return min(1.0, self.coverage * window / lived) if lived > 0 else 1.0
+
 
 def measure(wanted: Expectation, look: Look) -> Measured:
     """Read the samples of an SLO."""
@@ -82,6 +90,9 @@ def state_of(found: Measured, dead: bool) -> str:
 def exhaustion(found: Measured, window: float) -> float | None:
     """Seconds until nothing is left at the speed of the last hour; None when it lasts for ever.
 
+    What was spent comes back when it leaves the window, but not before: a slow burn still ends what little is left, if
+    it does so within a window. What it does not spend within one, it never spends.
+
     :param window: seconds of the SLO's window, in which a burn rate of 1 uses up the whole budget.
     """
     if found.left is None:
@@ -89,7 +100,7 @@ def exhaustion(found: Measured, window: float) -> float | None:
     if found.left <= 0:
         return 0.0
     rate = found.burn_rate["1h"]
-    return found.left * window / rate if rate is not None and rate > 1 else None
+    return found.left * window / rate if rate is not None and rate >= found.left else None
 
 
 def report(wanted: Expectation, found: Measured, dead: bool) -> dict[str, t.Any]:

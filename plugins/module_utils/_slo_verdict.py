@@ -45,6 +45,8 @@ _SLACK = 5.0
 _FRESH = 300.0
 # So near to the oldest sample of all, what is older is gone; the oldest of an SLO is known to the hour. Seconds.
 _EDGE = 7_200.0
+# From this age on an SLO has to have been recorded as long as it lives, in seconds.
+_GROWN = 86_400.0
 # Waiting may cure these.
 _PASSING = ("slo_not_evaluated",)
 # With these, what was recorded says nothing.
@@ -198,9 +200,11 @@ def _lasting(wanted: Expectation, look: Look, way: Way) -> list[dict[str, str]]:
         found = f"{look.label} deletes samples for want of room, and {wanted.slo} has {length(measured.age)} of "
         found += f"{wanted.window}."
         causes.append(cause("slo_window_not_kept", found, _keep(wanted)))
-    elif not measured.full and measured.age >= COVERED * wanted.seconds:
-        share = f"{100 * measured.coverage:.0f} %"
-        found = f"Only {share} of the last {wanted.window} of {wanted.slo} were recorded on {look.label}."
+    elif measured.age >= min(_GROWN, COVERED * wanted.seconds) and measured.since_it_began(wanted.seconds) < COVERED:
+        whole = measured.age >= COVERED * wanted.seconds
+        share = f"{100 * measured.since_it_began(wanted.seconds):.0f} %"
+        time = f"the last {wanted.window}" if whole else f"the {length(measured.age)} since the beginning"
+        found = f"Only {share} of {time} of {wanted.slo} were recorded on {look.label}."
         causes.append(cause("slo_gaps", found, f"See when and why Prometheus stood still: {_pods(wanted, way)}"))
     return causes
 

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_resolve, _packs, _rules
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_measure import Measured, exhaustion
 
+ROOT = Path(__file__).resolve().parents[2]
 UP = 'up{job="x",instance="a"}'
 OTHER = 'up{job="other"}'
 GOOD = 'http_requests_total{job="x",instance="a",code="200"}'
@@ -210,10 +213,10 @@ CASES = {
 }
 
 
-def _groups(case: Case) -> list[dict[str, Any]]:
+def _groups(case: Case, *, probe: bool = True) -> list[dict[str, Any]]:
     entry = {"name": "x", "kind": "generic", "namespace": "n", "adopt": True, "job": "x", "team": "t", **case.more}
-    entry |= {"slo": case.slo, "probe": {"url": "http://x/"}}
-    if "sli" not in case.slo and "errors" not in case.slo:
+    entry |= {"slo": case.slo, "probe": {"url": "http://x/"} if probe else False}
+    if entry["kind"] == "generic" and "sli" not in case.slo and "errors" not in case.slo:
         entry["slo"] = {"sli": "any", **case.slo}
     found = _catalogue_resolve.resolve([entry], _packs.load(), {}, "monitoring", now="2026-01-01T00:00:00Z")
     found |= {"entries": found["entries"][:1]}
@@ -242,19 +245,256 @@ def _tests(case: Case) -> list[dict[str, Any]]:
     return found
 
 
+def promtool(folder: Path, groups: list[dict[str, Any]], *tests: dict[str, Any]) -> None:
+    """Assert that tests of promtool pass."""
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not installed: the lab brings it")
+    (folder / "rules.json").write_text(json.dumps({"groups": groups}))
+    path = folder / "tests.json"
+    path.write_text(
+        json.dumps({"rule_files": ["rules.json"], "evaluation_interval": "1m", "fuzzy_compare": True, "tests": tests})
+    )
+    done = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_over_time(name: str, tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed: the lab brings it")
     case = CASES[name]
-    groups = _groups(case)
-    (tmp_path / "rules.json").write_text(json.dumps({"groups": groups}))
     series = [{"series": selector, "values": values} for selector, values in case.series.items()]
-    test = {"interval": "1m", "input_series": series, "promql_expr_test": _tests(case)}
-    path = tmp_path / "tests.json"
-    path.write_text(
-        json.dumps({"rule_files": ["rules.json"], "evaluation_interval": "1m", "fuzzy_compare": True, "tests": [test]})
-    )
-    done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    promtool(tmp_path, _groups(case), {"interval": "1m", "input_series": series, "promql_expr_test": _tests(case)})
+
+
+def test_the_board_and_slo_info_say_the_same_of_the_end(tmp_path: Path) -> None:
+    """Budget left and burn rate of the last hour -> hours until nothing is left, or not within the window."""
+    given = [(1, 0), (1, 0.99), (1, 1), (0.5, 0.4), (0.5, 0.6), (0.1, 0.2), (0.1, 20), (0, 0), (-0.5, 0), (-0.5, 3)]
+    rows = yaml.safe_load((ROOT / "roles/dashboards/files/slo.yml").read_text())["rows"]
+    panel = next(one for row in rows for one in row["panels"] if one["title"] == "Hours until the budget is spent")
+    expr = panel["queries"][0]["expr"].replace("$name", "x").replace("$slo_window_hours", "672")
+    series, expected = [], []
+    for number, (left, rate) in enumerate(given):
+        for metric, value in ((LEFT, left), ("slo:burn_rate:rate1h", rate)):
+            series.append({"series": f'{metric}{{service="x",slo="{number}"}}', "values": f"{value} {value}"})
+        measured = Measured({}, {"1h": rate}, left, 1.0, 672 * 3600.0, None, None)
+        seconds = exhaustion(measured, 672 * 3600.0)
+        if seconds is not None:
+            expected.append({"labels": f'{{slo="{number}"}}', "value": seconds / 3600})
+    assert 0 < len(expected) < len(given)
+    asked = {"expr": expr, "eval_time": "1m", "exp_samples": expected}
+    promtool(tmp_path, [], {"interval": "1m", "input_series": series, "promql_expr_test": [asked]})
+
+
+TRINO = "trino_execution_name_QueryManager_"
+SUPERSET = "superset_ChartDataRestApi_data_"
+# Kind and indicator -> series (a number grows by so much a minute, a text is as it is written) and which part of the
+# last five minutes was bad: one case that fails, one that is well, and what a quiet product leaves out.
+PACKS: dict[tuple[str, str], list[tuple[dict[str, int | str], float]]] = {
+    ("alertmanager", "availability"): [
+        ({"alertmanager_notifications_failed_total": 6, "alertmanager_notifications_total": 60}, 0.1),
+        ({"alertmanager_notifications_failed_total": 0, "alertmanager_notifications_total": 60}, 0),
+    ],
+    ("apiserver", "availability"): [
+        ({'apiserver_request_total{code="503"}': 6, 'apiserver_request_total{code="200"}': 54}, 0.1),
+        ({'apiserver_request_total{code="404"}': 6, 'apiserver_request_total{code="200"}': 54}, 0),
+    ],
+    ("apiserver", "latency"): [
+        (
+            {
+                'apiserver_request_duration_seconds_bucket{verb="GET",le="1"}': 54,
+                'apiserver_request_duration_seconds_bucket{verb="GET",le="+Inf"}': 60,
+                'apiserver_request_duration_seconds_count{verb="GET"}': 60,
+            },
+            0.1,
+        ),
+        # what is meant to last is not slow
+        (
+            {
+                'apiserver_request_duration_seconds_bucket{verb="GET",le="1"}': 60,
+                'apiserver_request_duration_seconds_count{verb="GET"}': 60,
+                'apiserver_request_duration_seconds_bucket{verb="WATCH",le="1"}': 0,
+                'apiserver_request_duration_seconds_count{verb="WATCH"}': 60,
+            },
+            0,
+        ),
+    ],
+    ("coredns", "availability"): [
+        ({'coredns_dns_responses_total{rcode="SERVFAIL"}': 6, 'coredns_dns_responses_total{rcode="NOERROR"}': 54}, 0.1),
+        ({'coredns_dns_responses_total{rcode="NXDOMAIN"}': 6, 'coredns_dns_responses_total{rcode="NOERROR"}': 54}, 0),
+    ],
+    ("coredns", "latency"): [
+        (
+            {
+                'coredns_dns_request_duration_seconds_bucket{le="1"}': 54,
+                "coredns_dns_request_duration_seconds_count": 60,
+            },
+            0.1,
+        ),
+        (
+            {
+                'coredns_dns_request_duration_seconds_bucket{le="1"}': 60,
+                "coredns_dns_request_duration_seconds_count": 60,
+            },
+            0,
+        ),
+    ],
+    ("datahub", "availability"): [
+        ({"graphql_request_errors_total": 6, "graphql_request_duration_seconds_count": 60}, 0.1),
+        ({"graphql_request_duration_seconds_count": 60}, 0),
+    ],
+    ("doris_fe", "availability"): [
+        ({"doris_fe_query_err": 6, "doris_fe_query_total": 60}, 0.1),
+        ({"doris_fe_query_err": 0, "doris_fe_query_total": 60}, 0),
+    ],
+    ("doris_fe", "latency"): [
+        ({'doris_fe_query_latency_ms{quantile="0.95"}': "2000x30"}, 1),
+        ({'doris_fe_query_latency_ms{quantile="0.95"}': "500x30"}, 0),
+    ],
+    ("elasticsearch", "availability"): [
+        (
+            {
+                'elasticsearch_cluster_health_status{color="red"}': "1x30",
+                'elasticsearch_cluster_health_status{color="yellow"}': "0x30",
+                'elasticsearch_cluster_health_status{color="green"}': "0x30",
+            },
+            1,
+        ),
+        (
+            {
+                'elasticsearch_cluster_health_status{color="red"}': "0x30",
+                'elasticsearch_cluster_health_status{color="yellow"}': "1x30",
+                'elasticsearch_cluster_health_status{color="green"}': "0x30",
+            },
+            0,
+        ),
+    ],
+    ("ingress-nginx", "availability"): [
+        (
+            {
+                'nginx_ingress_controller_requests{status="502"}': 6,
+                'nginx_ingress_controller_requests{status="200"}': 54,
+            },
+            0.1,
+        ),
+        (
+            {
+                'nginx_ingress_controller_requests{status="404"}': 6,
+                'nginx_ingress_controller_requests{status="200"}': 54,
+            },
+            0,
+        ),
+    ],
+    ("ingress-nginx", "latency"): [
+        (
+            {
+                'nginx_ingress_controller_request_duration_seconds_bucket{le="1"}': 54,
+                "nginx_ingress_controller_request_duration_seconds_count": 60,
+            },
+            0.1,
+        ),
+        (
+            {
+                'nginx_ingress_controller_request_duration_seconds_bucket{le="1"}': 60,
+                "nginx_ingress_controller_request_duration_seconds_count": 60,
+            },
+            0,
+        ),
+    ],
+    ("kafka", "availability"): [({"kafka_brokers": "0x30"}, 1), ({"kafka_brokers": "3x30"}, 0)],
+    ("loki", "availability"): [
+        (
+            {
+                'loki_request_duration_seconds_count{status_code="500"}': 6,
+                'loki_request_duration_seconds_count{status_code="204"}': 54,
+            },
+            0.1,
+        ),
+        (
+            {
+                'loki_request_duration_seconds_count{status_code="429"}': 6,
+                'loki_request_duration_seconds_count{status_code="204"}': 54,
+            },
+            0,
+        ),
+    ],
+    ("loki", "latency"): [
+        ({'loki_request_duration_seconds_bucket{le="1"}': 54, "loki_request_duration_seconds_count": 60}, 0.1),
+        ({'loki_request_duration_seconds_bucket{le="1"}': 60, "loki_request_duration_seconds_count": 60}, 0),
+    ],
+    ("minio", "availability"): [
+        ({"minio_cluster_health_status": "0x30", 'minio_s3_requests_total{server="a",api="get"}': 60}, 1),
+        (
+            {
+                "minio_cluster_health_status": "1x30",
+                'minio_s3_requests_5xx_errors_total{pod="a",server="a",api="get"}': 6,
+                'minio_s3_requests_5xx_errors_total{pod="b",server="a",api="get"}': 6,
+                'minio_s3_requests_total{pod="a",server="a",api="get"}': 60,
+                'minio_s3_requests_total{pod="b",server="a",api="get"}': 60,
+            },
+            0.1,
+        ),
+        ({"minio_cluster_health_status": "1x30", 'minio_s3_requests_total{server="a",api="get"}': 60}, 0),
+    ],
+    ("postgresql", "availability"): [({"pg_up": "0x30"}, 1), ({"pg_up": "1x30"}, 0)],
+    ("superset", "availability"): [
+        ({f"{SUPERSET}error": 6, f"{SUPERSET}time_count": 60}, 0.1),
+        ({f"{SUPERSET}time_count": 60}, 0),
+    ],
+    ("trino", "availability"): [
+        (
+            {
+                f"{TRINO}InternalFailures": 6,
+                f"{TRINO}InsufficientResourcesFailures": 6,
+                f"{TRINO}CompletedQueries": 60,
+            },
+            0.2,
+        ),
+        (
+            {
+                f"{TRINO}InternalFailures": 0,
+                f"{TRINO}InsufficientResourcesFailures": 0,
+                f"{TRINO}UserErrorFailures": 30,
+                f"{TRINO}CompletedQueries": 60,
+            },
+            0,
+        ),
+        # what counts one of them is not there: the other one counts all the same
+        ({f"{TRINO}InternalFailures": 6, f"{TRINO}CompletedQueries": 60}, 0.1),
+        ({f"{TRINO}InsufficientResourcesFailures": 6, f"{TRINO}CompletedQueries": 60}, 0.1),
+    ],
+    ("trino", "latency"): [
+        ({f'{TRINO}ExecutionTime_FiveMinutes{{quantile="0.95"}}': "2000x30"}, 1),
+        ({f'{TRINO}ExecutionTime_FiveMinutes{{quantile="0.95"}}': "500x30"}, 0),
+    ],
+    ("vault", "availability"): [({"vault_core_unsealed": "0x30"}, 1), ({"vault_core_unsealed": "1x30"}, 0)],
+}
+
+
+def test_every_indicator_of_a_pack_has_a_case_that_fails_and_one_that_is_well() -> None:
+    packs = _packs.load()
+    there = {(kind, name) for kind in _packs.shipped_kinds() for name in packs.own(kind).get("sli", {})}
+    assert set(PACKS) == there
+    for cases in PACKS.values():
+        assert {bool(bad) for _series, bad in cases} == {True, False}
+
+
+def _of_job(selector: str) -> str:
+    """A series of the job x."""
+    name, _brace, labels = selector.rstrip("}").partition("{")
+    return f'{name}{{job="x"{"," * bool(labels)}{labels}}}'
+
+
+@pytest.mark.parametrize(("kind", "sli"), PACKS)
+def test_what_a_pack_counts_as_bad(kind: str, sli: str, tmp_path: Path) -> None:
+    slo: dict[str, Any] = {"objective": 99, "window": "1d"}
+    if sli == "latency":
+        slo |= {"latency": {"threshold": "1s", "objective": 95}}
+    groups = _groups(Case(slo, {}, {}, {"kind": kind}), probe=False)
+    expr = f'round(max(slo:error_ratio:rate5m{{slo="x-{sli}"}}), 0.001)'
+    tests = []
+    for given, bad in PACKS[kind, sli]:
+        values = {_of_job(one): told if isinstance(told, str) else f"0+{told}x30" for one, told in given.items()}
+        series = [{"series": one, "values": told} for one, told in {UP: "1x30", **values}.items()]
+        wanted = {"expr": expr, "eval_time": "20m", "exp_samples": [{"labels": "{}", "value": bad}]}
+        tests.append({"interval": "1m", "input_series": series, "promql_expr_test": [wanted]})
+    promtool(tmp_path, groups, *tests)

@@ -69,6 +69,7 @@ ENTRIES = [
     ),
     shop("exhausted"),
     shop("gaps"),
+    shop("outage", window="2d"),
     shop("young"),
     shop("away", "away", objective=99.9),
     shop("fails", sli="requests", objective=99.9, errors=REQUESTS["total"], total=REQUESTS["total"]),
@@ -83,6 +84,8 @@ HOURS: dict[str, list[int | None]] = {
     "steady": [0] * 25,
     "exhausted": [0] * 4 + [1] + [0] * 20,
     "gaps": [0] * 3 + [None] * 8 + [0] * 14,
+    # not yet as old as its window
+    "outage": [0] * 6 + [None] * 10 + [0] * 14,
 }
 UNTIL = 600
 
@@ -284,6 +287,7 @@ DEAD = {
     "nobody-availability": ("slo_no_data", 'job="shoop"; nearest: shop'),
     "broken-availability": ("slo_rule_failing", "many-to-many"),
     "gaps-availability": ("slo_gaps", "of the last 1d"),
+    "outage-availability": ("slo_gaps", "of the 1 d since the beginning"),
     "month-availability": ("slo_window_not_kept", "keeps samples for 3 d"),
 }
 

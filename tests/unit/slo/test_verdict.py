@@ -205,9 +205,13 @@ def test_how_long_it_lasts() -> None:
         values = {"slo:burn_rate:rate1h": rate, "slo:error_budget_remaining:ratio": left}
         return verdict(None, look(values=values)).slo["exhaustion_seconds"]
 
-    assert lasts(0.5) is None
+    assert lasts(0.4) is None
+    # slow, and what little is left goes before what was spent comes back
+    assert lasts(0.5) == pytest.approx(28 * DAY)
+    assert lasts(0.5, 0.1) == pytest.approx(5.6 * DAY)
+    assert lasts(0, 0.1) is None
     assert lasts(2) == pytest.approx(7 * DAY)
-    assert lasts(2, -0.1) == 0
+    assert lasts(2, -0.1) == lasts(0, -0.1) == lasts(0, 0) == 0
 
 
 @pytest.mark.parametrize(
@@ -259,6 +263,27 @@ def test_a_young_slo_of_a_full_store_is_young() -> None:
     seen.since = {"x-availability": NOW - 0.01 * 28 * DAY}
     assert verdict(None, seen).slo["state"] == "young"
     assert codes(verdict(None, seen)) == []
+
+
+@pytest.mark.parametrize(
+    ("age", "recorded", "code"),
+    [
+        (20, 10, ["slo_gaps"]),
+        (20, 18.9, ["slo_gaps"]),
+        (20, 19.1, []),
+        (1.1, 0.5, ["slo_gaps"]),
+        # younger than a day: an outage of an hour is a large part of its life
+        (0.9, 0.5, []),
+        (27, 20, ["slo_gaps"]),
+    ],
+)
+def test_a_gap_is_seen_before_the_window_is_full(age: float, recorded: float, code: list[str]) -> None:
+    seen = look(values={"slo:coverage:ratio": recorded / 28})
+    seen.since = {"x-availability": NOW - age * DAY}
+    found = verdict(None, seen)
+    assert codes(found) == code
+    if code and age < 26:
+        assert f"of the {length(age * DAY)} since the beginning" in found.check["cause"]["message"]
 
 
 def test_a_replica_without_the_rules_is_told() -> None:
