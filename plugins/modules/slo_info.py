@@ -82,7 +82,8 @@ slos:
     - What is known of each SLO that is expected to be there. What is not known is null, never 0.
     - "C(error_ratio) and C(burn_rate) by window (5m to 3d, and window), 0 to 1 and as multiples of what is allowed;
       C(budget_left), 1 untouched, below 0 overspent; C(exhaustion_seconds) at the speed of the last hour, null where it
-      lasts longer than the window, after which what was spent has come back; C(coverage), which part of the window was recorded; C(events) in it, null where time is measured."
+      lasts longer than the window, after which what was spent has come back; C(coverage), which part of the window was
+      recorded; C(events) in it, null where time is measured."
     - "C(state): what is worst comes first: no_data, burning_page, exhausted, burning_ticket, young, ok."
   returned: always
   type: list

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: dataplatform.monitoring contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The boards that kube-prometheus-stack brings, as Helm renders them, judged on the lab: boards that nobody here wrote.
+
+CHARTS names a folder with the upstream chart (CHARTS/kube-prometheus-stack); none of it is in this repository.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._checks import all_causes
+from ansible_collections.dataplatform.monitoring.plugins.modules import verify_dashboards
+
+from tests.lab_fixture import BIN, KUBECONFIG, Lab
+
+pytestmark = pytest.mark.skipif("CHARTS" not in os.environ, reason="CHARTS names no folder with the upstream charts")
+
+#: Boards of the chart 88.5.3, with all that it switches on by default.
+COUNT = 29
+RULES = "the lab's chart has few of the recording rules that the upstream chart brings"
+#: Title -> causes that may be told, and why the lab has no data. Every other board is well.
+EMPTY: dict[str, tuple[set[str], str]] = {}
+
+
+def boards() -> list[dict[str, Any]]:
+    """What Grafana's sidecar would find after an installation."""
+    chart = Path(os.environ["CHARTS"]) / "kube-prometheus-stack"
+    done = subprocess.run(
+        [BIN / "helm", "template", "kube-prometheus-stack", chart, "--namespace", "monitoring"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    maps = [
+        one
+        for one in yaml.load_all(done.stdout, yaml.CSafeLoader)
+        if one and one["kind"] == "ConfigMap" and "grafana_dashboard" in (one["metadata"].get("labels") or {})
+    ]
+    return [json.loads(text) for one in maps for text in one["data"].values()]
+
+
+@pytest.fixture(scope="module")
+def judged(lab: Lab) -> dict[str, Any]:
+    """The result of verify_dashboards."""
+    given = {
+        "kubeconfig": str(KUBECONFIG),
+        "boards": boards(),
+        "datasource_maps": {"namespace": "monitoring"},
+        "prometheus": {"namespace": "monitoring", "service": "kube-prometheus-stack-prometheus"},
+        "loki": {"namespace": "monitoring", "service": "loki"},
+        "report_only": True,
+        "timeout": 60,
+    }
+    results: list[dict[str, Any]] = []
+    with patch_module_args(given), pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("builtins.print", lambda text, **_more: results.append(json.loads(text)))
+        verify_dashboards.main()
+    return results[-1]
+
+
+def test_every_board_is_judged(judged: dict[str, Any]) -> None:
+    assert "checks" in judged, judged
+    assert len(judged["boards"]) == len(judged["checks"]) == COUNT
+    assert sum(len(board["panels"]) for board in judged["boards"]) > 10 * COUNT
+
+
+def test_what_is_empty_is_explained(judged: dict[str, Any]) -> None:
+    for board in judged["boards"]:
+        for panel in board["panels"]:
+            if panel["status"] in ("empty", "error", "no_query"):
+                assert panel["reason"], f"{board['title']}: {panel['title']}"
+    for check in judged["checks"]:
+        dead = check["details"]["empty"] + check["details"]["error"]
+        assert bool(dead) == (check["status"] in ("failed", "unknown")), check
+        for cause in all_causes(check):
+            assert cause["message"]
+            assert ": " in cause["fix"], cause
+
+
+def test_only_that_is_empty_which_the_lab_does_not_have(judged: dict[str, Any]) -> None:
+    told = {
+        check["name"]: {cause["code"] for cause in all_causes(check)}
+        for check in judged["checks"]
+        if check.get("cause")
+    }
+    more = {title: codes - EMPTY.get(title, (set(), ""))[0] for title, codes in told.items()}
+    assert {title: codes for title, codes in more.items() if codes} == {}
+    assert set(EMPTY) - {check["name"] for check in judged["checks"]} == set()
