@@ -115,6 +115,15 @@ def test_every_metric_and_label_that_a_pack_names_is_published(product: str, exp
     agree(product, expression)
 
 
+@pytest.mark.parametrize("product", [name for name in PRODUCTS if PRODUCTS[name].get("former")])
+def test_who_asks_for_a_metric_that_was_renamed_asks_for_its_old_name_too(product: str) -> None:
+    for old, new in PRODUCTS[product]["former"].items():
+        asked = [one for one in expressions(PACKS[product]) if re.search(rf"\b{new}", one)]
+        assert asked
+        for one in asked:
+            assert len(re.findall(rf"\b{old}", one)) == len(re.findall(rf"\b{new}", one)), one
+
+
 @pytest.mark.parametrize(
     ("expression", "complaint"),
     [
