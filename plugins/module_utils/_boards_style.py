@@ -73,6 +73,13 @@ MAPPINGS: dict[str, dict[str, tuple[str, str]]] = {
     "ready": {"0": ("Not ready", "warning"), "1": ("Ready", "good")},
     "reload": {"0": ("Old configuration", "critical"), "1": ("Loaded", "good")},
     "seal": {"0": ("Sealed", "critical"), "1": ("Unsealed", "good")},
+    "slo": {
+        "0": ("Well", "good"),
+        "1": ("Young", "info"),
+        "2": ("Burning", "warning"),
+        "3": ("Spent", "critical"),
+        "4": ("Burning fast", "critical"),
+    },
     "usable": {"0": ("Broken", "critical"), "1": ("Usable", "good")},
 }
 _BELOW_ZERO = 1e-9

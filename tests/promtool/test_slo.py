@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_resolve, _packs, _rules
-from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_measure import Measured, exhaustion
+from ansible_collections.dataplatform.monitoring.plugins.module_utils._slo_measure import Measured, exhaustion, state_of
 
 ROOT = Path(__file__).resolve().parents[2]
 UP = 'up{job="x",instance="a"}'
@@ -266,12 +266,35 @@ def test_over_time(name: str, tmp_path: Path) -> None:
     promtool(tmp_path, _groups(case), {"interval": "1m", "input_series": series, "promql_expr_test": _tests(case)})
 
 
+def _of_board(title: str, query: int = 0) -> str:
+    """A query of the board of objectives."""
+    rows = yaml.safe_load((ROOT / "roles/dashboards/files/slo.yml").read_text())["rows"]
+    return next(one for row in rows for one in row["panels"] if one["title"] == title)["queries"][query]["expr"]
+
+
+def test_the_board_and_slo_info_say_the_same_of_the_state(tmp_path: Path) -> None:
+    numbers = {"ok": 0, "young": 1, "burning_ticket": 2, "exhausted": 3, "burning_page": 4}
+    alerts = {"page": PAGE, "ticket": TICKET}
+    given = [(left, coverage, one) for left in (1, 0) for coverage in (1, 0.9) for one in (None, "page", "ticket")]
+    series, expected = [], []
+    for number, (left, coverage, burning) in enumerate(given):
+        labels = f'service="x",sli="availability",slo="{number}",team="t"'
+        metrics = {"slo:objective:ratio": 0.99, LEFT: left, COVERAGE: coverage}
+        series += [{"series": f"{name}{{{labels}}}", "values": f"{value}x1"} for name, value in metrics.items()]
+        if burning:
+            firing = f'ALERTS{{alertname="{alerts[burning]}",alertstate="firing",severity="s",{labels}}}'
+            series.append({"series": firing, "values": "1x1"})
+        state = state_of(Measured({}, {}, left, coverage, 0.0, None, burning), False)
+        expected.append({"labels": f"{{{labels}}}", "value": numbers[state]})
+    assert {one["value"] for one in expected} == set(numbers.values())
+    asked = {"expr": _of_board("Objectives", 5), "eval_time": "1m", "exp_samples": expected}
+    promtool(tmp_path, [], {"interval": "1m", "input_series": series, "promql_expr_test": [asked]})
+
+
 def test_the_board_and_slo_info_say_the_same_of_the_end(tmp_path: Path) -> None:
     """Budget left and burn rate of the last hour -> hours until nothing is left, or not within the window."""
     given = [(1, 0), (1, 0.99), (1, 1), (0.5, 0.4), (0.5, 0.6), (0.1, 0.2), (0.1, 20), (0, 0), (-0.5, 0), (-0.5, 3)]
-    rows = yaml.safe_load((ROOT / "roles/dashboards/files/slo.yml").read_text())["rows"]
-    panel = next(one for row in rows for one in row["panels"] if one["title"] == "Hours until the budget is spent")
-    expr = panel["queries"][0]["expr"].replace("$name", "x").replace("$slo_window_hours", "672")
+    expr = _of_board("Hours until the budget is spent").replace("$name", "x").replace("$slo_window_hours", "672")
     series, expected = [], []
     for number, (left, rate) in enumerate(given):
         for metric, value in ((LEFT, left), ("slo:burn_rate:rate1h", rate)):
