@@ -264,8 +264,9 @@ def _count_otherwise(wanted: Expectation) -> str:
     """Where to correct what an SLO counts by; ends in the line of the entry."""
     objective = f"{wanted.objective:.10g}"
     if wanted.sli == "latency":
-        line = f"slo: {{latency: {{objective: {objective}, threshold: 1s, histogram: METRIC_WITHOUT_BUCKET}}}}"
-    elif wanted.kind == "requests":
+        line = f"latency: {{objective: {objective}, threshold: 1s, histogram: METRIC_WITHOUT_BUCKET}}"
+        return f"Have {wanted.service} tell it, or say below slo of the entry what is to be counted: {line}"
+    if wanted.kind == "requests":
         line = f"slo: {{objective: {objective}, errors: EXPRESSION, total: EXPRESSION}}"
     else:
         line = f"slo: {{objective: {objective}, sli: any}}"

@@ -5,16 +5,26 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.dataplatform.monitoring.plugins.module_utils import _catalogue_resolve, _packs, _rules, _slo
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
+    _catalogue_resolve,
+    _catalogue_validate,
+    _packs,
+    _rules,
+    _slo,
+)
 from ansible_collections.dataplatform.monitoring.plugins.modules import slo_info
 
-from tests.lab_fixture import KUBECONFIG, Lab
+from tests.faults.conftest import COMMAND
+from tests.lab_fixture import KUBECONFIG, ROOT, Lab
 
 from .conftest import until_loaded
 
@@ -71,7 +81,8 @@ def objects() -> list[dict[str, Any]]:
             continue
         rules = [rule for rule in groups[0]["rules"] if "record" in rule]
         interval = "24h" if name == "t-new" else "5s"
-        item["metadata"] |= {"name": f"t-{name}", "labels": {}}
+        # nobody's: it goes with its namespace
+        item["metadata"]["labels"] = {}
         item["spec"]["groups"] = [{"name": f"{name}-slo", "interval": interval, "rules": rules}]
         found.append(item)
     return found
@@ -125,6 +136,42 @@ def test_each_fault_has_its_cause(checks: dict[str, dict[str, Any]], name: str) 
     assert check["cause"]["code"] == code
     assert part in check["cause"]["message"]
     assert ": " in check["cause"]["fix"]
+
+
+def test_every_command_in_a_fix_runs(marked: Lab, checks: dict[str, dict[str, Any]]) -> None:
+    commands = {match[1] for name in FAULTS if (match := COMMAND.search(checks[name]["cause"]["fix"]))}
+    asked = {one for one in commands if one.startswith("kubectl ")}
+    assert len(asked) == 2
+    for one in asked:
+        assert "slo:error_ratio:window" in marked.kubectl(*shlex.split(one)[1:]).stdout
+    # what plays the rules again has those tags
+    (play,) = commands - asked
+    inventory = ("-i", str(ROOT / "inventories" / "lab"), "--list-tasks")
+    assert "rules" in marked._run([*shlex.split(play), *inventory], check=True, timeout=60).stdout
+
+
+def test_every_line_in_a_fix_is_one_that_heals(checks: dict[str, dict[str, Any]]) -> None:
+    """Put in word by word: the place holders are what is right, and the entry is one that is taken."""
+    right = {"METRIC_WITHOUT_BUCKET": SLOW["histogram"], "EXPRESSION": TOTAL}
+    taken = 0
+    for name in FAULTS:
+        fix = checks[name]["cause"]["fix"]
+        line = re.search(r": ((?:slo|latency|prometheus_operator_prometheus_retention): .+)$", fix)
+        if not line:
+            assert COMMAND.search(fix), fix
+            continue
+        change, taken = yaml.safe_load(line[1]), taken + 1
+        if "prometheus_operator_prometheus_retention" in change:
+            assert change == {"prometheus_operator_prometheus_retention": "95d"}
+            continue
+        # latency stands below slo, which has an objective of its own
+        text = json.dumps(change.get("slo", {"objective": 99.5, "sli": "any", **change}))
+        for holder, meant in right.items():
+            text = text.replace(holder, meant)
+        given = {"name": "t", "kind": "generic", "namespace": NAMESPACE, "adopt": True, "job": JOB}
+        entries = [{**given, "slo": json.loads(text)}]
+        assert _catalogue_validate.validate(entries, _packs.load()) == []
+    assert taken == 4
 
 
 def test_what_is_well_and_what_burns(checks: dict[str, dict[str, Any]]) -> None:
