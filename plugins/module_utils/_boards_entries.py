@@ -211,6 +211,8 @@ def business_panels(entry: Entry) -> list[Panel]:
             "row": entry["name"],
             "legend": metric["title"],
         }
+        if "absent_until" in metric:
+            panel["absent_until"] = metric["absent_until"]
         if "target" in metric:
             panel["target"] = metric["target"]
             panel["description"] += f" The line is its target, {metric['target']:g}."

@@ -216,7 +216,15 @@ BUSINESS_METRICS: dict[str, Any] = {
     "items": {
         "type": "object",
         "required": ["title", "expr", "unit"],
-        "properties": {"title": _TEXT, "expr": _TEXT, "unit": _TEXT, "target": _NUMBER, "description": _TEXT},
+        "properties": {
+            "title": _TEXT,
+            "expr": _TEXT,
+            "unit": _TEXT,
+            "target": _NUMBER,
+            "description": _TEXT,
+            # what must happen before its metric exists, as in alerts
+            "absent_until": _TEXT,
+        },
     },
 }
 

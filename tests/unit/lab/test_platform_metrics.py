@@ -23,6 +23,13 @@ PACKS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "roles/
 TARGET_LABELS = {"job", "instance", "namespace", "pod", "service", "container", "endpoint", "node"}
 #: Names that are about a target, and not made by it.
 ABOUT_TARGETS = re.compile(r"up|probe_.*|scrape_.*|kube_.*|container_.*|ALERTS|ALERTS_FOR_STATE")
+#: Kinds without a stand-in: what runs in the lab as it is, or comes with the cluster; then what is neither.
+REAL = {
+    "alertmanager", "apiserver", "blackbox", "coredns", "etcd", "kube-controller-manager", "kube-proxy",
+    "kube-scheduler", "kube-state-metrics", "kubelet", "loki", "minio", "node-exporter", "postgresql", "prometheus",
+    "promtail",
+}  # fmt: skip
+WITHOUT = {"generic": "is no product", "alloy": "its images are not to be had in the lab, where Promtail runs"}
 PROSE = {"description", "summary", "means", "fix"}
 
 
@@ -81,6 +88,11 @@ def tree(expression: str) -> _promql.Node:
     """An expression of a pack, with something in its blanks."""
     filled = expression.replace("$selector", 'job="x"').replace("$__rate_interval", "5m")
     return _promql.parse(re.sub(r"\$\w+", "1", filled))
+
+
+def test_every_pack_is_held_against_something_that_publishes_its_metrics() -> None:
+    assert set(PACKS) == {*REAL, *WITHOUT, *(set(PRODUCTS) & set(PACKS))}
+    assert not REAL & set(PRODUCTS)
 
 
 def agree(product: str, expression: str) -> None:
