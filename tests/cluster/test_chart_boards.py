@@ -25,9 +25,36 @@ pytestmark = pytest.mark.skipif("CHARTS" not in os.environ, reason="CHARTS names
 
 #: Boards of the chart 88.5.3, with all that it switches on by default.
 COUNT = 29
-RULES = "the lab's chart has few of the recording rules that the upstream chart brings"
-#: Title -> causes that may be told, and why the lab has no data. Every other board is well.
-EMPTY: dict[str, tuple[set[str], str]] = {}
+GONE, NOBODY, LABEL = "panel_metric_missing", "variable_without_values", "panel_label_missing"
+#: A histogram that counted nothing within five minutes has no quantile.
+QUIET = "panel_not_finite"
+RULES = "made by recording rules of the upstream chart, which the lab's has not"
+DISKS = "the node has no disk that the kubelet could tell reads and writes of"
+#: Title -> causes that are told, and why the lab has no data. Every other board is well.
+EMPTY: dict[str, tuple[set[str], str]] = {
+    "Kubernetes / API server": ({GONE}, RULES),
+    "Kubernetes / Compute Resources / Cluster": ({GONE}, f"{RULES}; {DISKS}"),
+    "Kubernetes / Compute Resources /  Multi-Cluster": ({GONE}, RULES),
+    "Kubernetes / Compute Resources / Namespace (Pods)": ({GONE}, f"{RULES}; {DISKS}"),
+    "Kubernetes / Compute Resources / Namespace (Workloads)": ({GONE, NOBODY}, RULES),
+    "Kubernetes / Compute Resources / Node (Pods)": ({GONE}, RULES),
+    "Kubernetes / Compute Resources / Nodes Overview": ({GONE}, RULES),
+    "Kubernetes / Compute Resources / Pod": ({GONE}, f"{RULES}; {DISKS}"),
+    "Kubernetes / Compute Resources / Workload": ({GONE, NOBODY}, RULES),
+    "Kubernetes / Networking / Namespace (Workload)": ({GONE, NOBODY}, RULES),
+    "Kubernetes / Networking / Workload": ({GONE, NOBODY}, RULES),
+    "Node Exporter / USE Method / Cluster": ({GONE}, RULES),
+    "Node Exporter / USE Method / Node": ({GONE}, RULES),
+    "Node Exporter / AIX": ({GONE}, "the node runs Linux, whose memory has other metrics"),
+    "Node Exporter / MacOS": ({GONE, NOBODY}, "the node runs Linux"),
+    "Grafana Overview": ({GONE, NOBODY}, "the lab has no Grafana"),
+    "Kubernetes / Kubelet": ({GONE}, "no storage operation failed yet, and one metric went with an old kubelet"),
+    "Kubernetes / Proxy": ({GONE, LABEL}, "the lab's kube-proxy listens on loopback, and is not scraped"),
+    "etcd": ({GONE}, "one member has no peers"),
+    "Kubernetes / Scheduler": ({QUIET}, "nobody asked it with GET"),
+}
+#: These may be told in the first minutes, and by components that had nothing to do; they need not.
+PASSING = {"panel_too_young", QUIET}
 
 
 def boards() -> list[dict[str, Any]]:
@@ -90,6 +117,14 @@ def test_only_that_is_empty_which_the_lab_does_not_have(judged: dict[str, Any]) 
         for check in judged["checks"]
         if check.get("cause")
     }
-    more = {title: codes - EMPTY.get(title, (set(), ""))[0] for title, codes in told.items()}
-    assert {title: codes for title, codes in more.items() if codes} == {}
-    assert set(EMPTY) - {check["name"] for check in judged["checks"]} == set()
+    assert {title: codes - PASSING for title, codes in told.items() if codes - PASSING} == {
+        title: codes - PASSING for title, (codes, _why) in EMPTY.items() if codes - PASSING
+    }
+    rules = [
+        cause["message"]
+        for check in judged["checks"]
+        for cause in all_causes(check)
+        if cause["code"] == GONE and RULES in EMPTY[check["name"]][1] and DISKS not in EMPTY[check["name"]][1]
+    ]
+    assert rules
+    assert [one for one in rules if "named as recording rules are" not in one] == []
