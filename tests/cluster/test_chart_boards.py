@@ -29,7 +29,7 @@ GONE, NOBODY, LABEL = "panel_metric_missing", "variable_without_values", "panel_
 #: A histogram that counted nothing within five minutes has no quantile.
 QUIET = "panel_not_finite"
 RULES = "made by recording rules of the upstream chart, which the lab's has not"
-DISKS = "the node has no disk that the kubelet could tell reads and writes of"
+DISKS = "the kubelet tells no reads and writes of containers there"
 #: Title -> causes that are told, and why the lab has no data. Every other board is well.
 EMPTY: dict[str, tuple[set[str], str]] = {
     "Kubernetes / API server": ({GONE}, RULES),
