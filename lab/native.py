@@ -20,11 +20,11 @@ def up() -> None:
     """A Ready cluster with every image and the sample platform; does only what is missing."""
     preflight.check_root("lab")
     with ownership.lock():
-        modules = programs.modules()
-        preflight.check(cold=not all(programs.built(module) for module in modules))
         changed = not running()
         if changed:
             ownership.refuse_foreign("replace")
+            # Not of a lab that runs: what it takes is no longer available, and nothing more is asked for.
+            preflight.check(cold=not _programs_built())
             _start()
         elif _adopt():
             say("this lab was another checkout's, with the same pins: adopted")
@@ -49,8 +49,14 @@ def build() -> None:
     """Install what is missing and fill the cache, so that the next `up` only starts things."""
     preflight.check_root("lab")
     with ownership.lock():
-        preflight.check(cold=not all(programs.built(module) for module in programs.modules()))
+        unpacked = all(debian.target(image.debian).exists() for image in images.images() if image.debian)
+        if not (unpacked and _programs_built()):
+            preflight.check(cold=not _programs_built())
         say(f"programs: {_build()}/bin")
+
+
+def _programs_built() -> bool:
+    return all(programs.built(module) for module in programs.modules())
 
 
 def _build() -> Path:

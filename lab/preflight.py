@@ -29,6 +29,12 @@ DISK_COLD = 20 * GIB
 DISK_WARM = 8 * GIB
 
 
+#: What `ip route` puts before the destination of a route that is not plainly unicast: ip-route(8).
+ROUTE_TYPES = (
+    "unicast", "local", "broadcast", "multicast", "anycast", "nat", "throw", "unreachable", "prohibit", "blackhole",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Need:
     """A file that must exist, and the Debian package it comes from."""
@@ -100,7 +106,9 @@ def check_networks(routes: str) -> None:
     ours = [ip_network(network) for network in node.NETWORKS]
     for line in routes.splitlines():
         words = line.split()
-        destination = words[1] if words and words[0] in ("local", "broadcast", "unreachable", "blackhole") else words[0]
+        if not words or words[0] == "nexthop":
+            continue
+        destination = words[1] if words[0] in ROUTE_TYPES else words[0]
         if destination == "default" or f"dev {node.LINK}" in line or words[0] == "unreachable":
             continue
         network = ip_network(destination)
