@@ -9,9 +9,11 @@ The packages come from the sources this machine itself uses, whatever they are; 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 from .errors import LabError
@@ -25,6 +27,9 @@ LEFT_OUT = (
     "./usr/lib/postgresql/15/lib/bitcode/", "./usr/lib/postgresql/15/lib/llvmjit", "./dev/",
 )  # fmt: skip
 LEFT_OUT_LIBRARIES = ("libLLVM", "libz3")
+
+#: What the folders begin with in which mmdebstrap works.
+WORK = "debian-"
 
 
 def codename() -> str:
@@ -80,21 +85,32 @@ def _is_of(stanza: str, release: str) -> bool:
     )
 
 
+def target(names: Sequence[str]) -> Path:
+    """Where the tar of these packages is in the cache, once it is made."""
+    key = hashlib.sha256(" ".join([codename(), *names]).encode()).hexdigest()[:12]
+    return CACHE / "debian" / f"{names[0]}-{key}.tar"
+
+
 def unpacked(names: Sequence[str]) -> Path:
     """The cached tar of these packages and what they depend on; made when missing."""
-    key = hashlib.sha256(" ".join([codename(), *names]).encode()).hexdigest()[:12]
-    target = CACHE / "debian" / f"{names[0]}-{key}.tar"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_suffix(".unfinished.tar")
-        with step(f"unpacking Debian's {names[0]}"):
+    made = target(names)
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        work = CACHE / "work"
+        work.mkdir(exist_ok=True)
+        # mmdebstrap unpacks a whole system below TMPDIR, and leaves it there when it is killed.
+        for left in work.glob(f"{WORK}*"):
+            shutil.rmtree(left)
+        with step(f"unpacking Debian's {names[0]}"), TemporaryDirectory(prefix=WORK, dir=work) as folder:
+            unfinished = Path(folder, "unfinished.tar")
             run(
                 ["mmdebstrap", "--variant=extract", f"--include={','.join(names)}", codename(), unfinished, "-"],
                 doing=f"unpacking {', '.join(names)}",
                 stdin=sources(),
+                env={"TMPDIR": folder},
             )
-        unfinished.rename(target)
-    return target
+            unfinished.rename(made)
+    return made
 
 
 def packages(names: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:

@@ -76,6 +76,26 @@ class TestAptSources:
             debian.sources(tmp_path)
 
 
+class TestUnpacking:
+    def test_nothing_is_left_of_a_run_that_was_killed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(debian, "CACHE", tmp_path)
+        monkeypatch.setattr(debian, "codename", lambda: "bookworm")
+        monkeypatch.setattr(debian, "sources", lambda: "")
+        left = tmp_path / "work" / "debian-killed" / "mmdebstrap.x" / "usr"
+        left.mkdir(parents=True)
+        (tmp_path / "work" / "kubernetes").mkdir()
+
+        def mmdebstrap(command: list[str | Path], *, env: dict[str, str], **_rest: object) -> None:
+            # TMPDIR is all that mmdebstrap knows of where it may leave something.
+            assert Path(env["TMPDIR"]).parent == tmp_path / "work" and not left.exists()
+            Path(command[-2]).write_text("tar")
+
+        monkeypatch.setattr(debian, "run", mmdebstrap)
+        assert debian.unpacked(["postgresql"]).read_text() == "tar"
+        assert debian.unpacked(["postgresql"]) == debian.target(["postgresql"])
+        assert [path.name for path in (tmp_path / "work").iterdir()] == ["kubernetes"], "a build's own is kept"
+
+
 class TestConfiguration:
     KNOWN = {
         "state": "/s", "logs": "/l", "name": "lab", "address": "10.0.0.1", "pod_network": "10.1.0.0/16",
