@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,21 +76,91 @@ def label(item: dict[str, Any]) -> str:
     return f"{item['kind']} {where}{metadata['name']}"
 
 
-def ours(lab: Lab) -> set[str]:
-    """Every object in the cluster that a play of ours wrote, whatever its kind; releases' own Secrets left out."""
+def objects(lab: Lab) -> list[dict[str, Any]]:
+    """Every object in the cluster, whatever its kind."""
     kinds = lab.kubectl("api-resources", "--verbs=list", "-o", "name").stdout.split()
     kinds = [kind for kind in kinds if kind.partition(".")[0] not in ("events", "componentstatuses")]
     listed = lab.kubectl(
         "get", ",".join(kinds), "-A", "-o", "json", "--show-managed-fields", "--ignore-not-found"
     ).stdout
-    found = set()
-    for item in json.loads(listed)["items"] if listed.strip() else []:
-        managers = {entry.get("manager") for entry in item["metadata"].get("managedFields") or []}
-        if item["kind"] in VOLATILE or item.get("type") == "helm.sh/release.v1":
-            continue
-        if managers & set(OURS):
-            found.add(label(item))
-    return found - RECORDS
+    return json.loads(listed)["items"] if listed.strip() else []
+
+
+def written_by_us(item: dict[str, Any]) -> bool:
+    return any(entry.get("manager") in OURS for entry in item["metadata"].get("managedFields") or [])
+
+
+def ours(lab: Lab) -> set[str]:
+    """Every object in the cluster that a play of ours wrote; releases' own Secrets left out."""
+    return {
+        label(item)
+        for item in objects(lab)
+        if written_by_us(item) and item["kind"] not in VOLATILE and item.get("type") != "helm.sh/release.v1"
+    } - RECORDS
+
+
+#: Which object it is, and what stands in it.
+State = dict[str, tuple[str, str]]
+
+
+class Snapshot:
+    """The cluster at a moment: what plays of ours wrote, and what is strange to them; told by uid and content.
+
+    Neither of both is what controllers make of an object of ours (by its owners; the operator's Service of the kubelets
+    has none), what they write all the time, and volumes, which the cluster binds to whoever claims them.
+    """
+
+    def __init__(self, items: list[dict[str, Any]]) -> None:
+        by_uid = {item["metadata"]["uid"]: item for item in items}
+
+        def made_of_ours(item: dict[str, Any]) -> bool:
+            if item["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "prometheus-operator":
+                return True
+            owners = [by_uid.get(owner["uid"]) for owner in item["metadata"].get("ownerReferences") or []]
+            return any(owner and (written_by_us(owner) or made_of_ours(owner)) for owner in owners)
+
+        self.ours: State = {}
+        self.strangers: State = {}
+        for item in items:
+            if written_by_us(item):
+                self.ours[_place(item)] = _state(item)
+            elif item["kind"] not in (*VOLATILE, "PersistentVolume") and not made_of_ours(item):
+                self.strangers[_place(item)] = _state(item)
+        for record in RECORDS:
+            self.ours.pop(f"v1 {record}", None)
+
+    def touched_strangers(self, before: Snapshot) -> list[str]:
+        """Strangers of before that are gone, others of the same name, or changed; new ones are others' business."""
+        return sorted(place for place, state in before.strangers.items() if self.strangers.get(place) != state)
+
+
+def snapshot(lab: Lab) -> Snapshot:
+    return Snapshot(objects(lab))
+
+
+def _place(item: dict[str, Any]) -> str:
+    return f"{item['apiVersion']} {label(item)}"
+
+
+def _state(item: dict[str, Any]) -> tuple[str, str]:
+    metadata = {k: v for k, v in item["metadata"].items() if k not in ("managedFields", "resourceVersion")}
+    content = {**{key: value for key, value in item.items() if key != "status"}, "metadata": metadata}
+    return metadata["uid"], hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def stranger(lab: Lab) -> Iterator[None]:
+    """Somebody else's object in our namespace, with a name and labels as ours have them."""
+    name = "dataplatform-monitoring-of-somebody-else"
+    meta = {"name": name, "namespace": "monitoring", "labels": {"app.kubernetes.io/part-of": "kube-prometheus-stack"}}
+    text = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"theirs": "1"}})
+    delete = ("delete", "configmap", name, "-n", "monitoring", "--ignore-not-found")
+    lab.kubectl(*delete)
+    lab.kubectl("create", "-f", "-", stdin=text)
+    try:
+        yield
+    finally:
+        lab.kubectl(*delete)
 
 
 def releases(lab: Lab) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 from tests.lab_fixture import Lab
 
 from .leaks import canaries, leaks
-from .plays import Play, ours, releases
+from .plays import Play, ours, releases, snapshot, stranger
 
 RELEASES = {"monitoring/kube-prometheus-stack", "monitoring/loki", "monitoring/promtail"}
 
@@ -37,7 +37,8 @@ def bare(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab.kubectl("-n", "monitoring", "delete", "configmap", "dataplatform-monitoring-prometheus-operator-crds",
                 "--ignore-not-found")  # fmt: skip
     _free_volumes(lab)
-    yield lab
+    with stranger(lab):
+        yield lab
     # Nothing to do, unless the test ended before its time.
     if releases(lab) != RELEASES:
         Play(lab, folder, "day1")
@@ -51,20 +52,26 @@ def _free_volumes(lab: Lab) -> None:
 
 
 def test_a_check_run_announces_exactly_what_the_next_run_creates(bare: Lab, tmp_path: Path) -> None:
-    before = ours(bare)
+    before, cluster = ours(bare), snapshot(bare)
     announced = Play(bare, tmp_path, "day1", "--check", "--diff")
-    assert ours(bare) == before, "a check run changed something"
+    checked = snapshot(bare)
+    assert (checked.ours, checked.strangers) == (cluster.ours, cluster.strangers), "a check run changed something"
     assert announced.releases == RELEASES
     done = Play(bare, tmp_path, "day1")
     assert releases(bare) == RELEASES
     assert leaks(done.text, canaries(bare)) == [], "it made some of them"
     assert ours(bare) - before == announced.created
     assert before - ours(bare) == announced.removed
+    finished = snapshot(bare)
+    assert finished.touched_strangers(cluster) == []
 
     # Finished: nothing is announced, and nothing done.
     again = Play(bare, tmp_path, "day1", "--check", "--diff")
     assert (again.changed, again.created, again.touched, again.removed) == (0, set(), set(), set())
     assert Play(bare, tmp_path, "day1").changed == 0
+    repeated = snapshot(bare)
+    assert repeated.ours == finished.ours
+    assert repeated.touched_strangers(finished) == []
 
     # One value changed: exactly that.
     changed = Play(bare, tmp_path, "day1", "--check", "--diff", "-e", "prometheus_operator_prometheus_retention=29d")
@@ -98,8 +105,9 @@ def test_verify_needs_no_more_than_the_verifier_may(lab: Lab, tmp_path: Path) ->
     path = tmp_path / "kubeconfig"
     path.touch(mode=0o600)
     path.write_text(json.dumps(config))
-    before = ours(lab)
+    before = snapshot(lab)
     verdict = Play(lab, tmp_path, "verify", "-e", f"monitoring_kubeconfig={path}", check=False)
     assert verdict.returncode == 0
     assert verdict.changed == 0
-    assert ours(lab) == before
+    after = snapshot(lab)
+    assert (after.ours, after.strangers) == (before.ours, before.strangers)

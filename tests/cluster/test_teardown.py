@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab_fixture import Lab
 
-from .plays import Play, ours, releases
+from .plays import Play, ours, releases, snapshot, stranger
 
 #: Data, and what other people's objects hang on.
 KEPT = ("CustomResourceDefinition", "Namespace", "PersistentVolumeClaim")
@@ -37,13 +37,18 @@ def test_nothing_goes_unless_it_is_confirmed(played: Lab, tmp_path: Path) -> Non
     before = ours(played)
     assert Play(played, tmp_path, "teardown", "-e", "teardown_confirm=another", check=False).returncode == 2
     assert ours(played) == before
+    cluster = snapshot(played)
     assert Play(played, tmp_path, "teardown", "--check", "--diff").changed
-    assert ours(played) == before
+    checked = snapshot(played)
+    assert (checked.ours, checked.strangers) == (cluster.ours, cluster.strangers)
 
 
 def test_a_teardown_leaves_data_and_credentials(played: Lab, tmp_path: Path) -> None:
     before = ours(played)
-    Play(played, tmp_path, "teardown", "-e", "teardown_confirm=lab")
-    assert releases(played) == set()
-    assert ours(played) == {name for name in before if name.startswith(KEPT)} | CREDENTIALS | PARENTS
-    assert Play(played, tmp_path, "teardown", "-e", "teardown_confirm=lab").changed == 0
+    with stranger(played):
+        cluster = snapshot(played)
+        Play(played, tmp_path, "teardown", "-e", "teardown_confirm=lab")
+        assert releases(played) == set()
+        assert ours(played) == {name for name in before if name.startswith(KEPT)} | CREDENTIALS | PARENTS
+        assert snapshot(played).touched_strangers(cluster) == []
+        assert Play(played, tmp_path, "teardown", "-e", "teardown_confirm=lab").changed == 0
