@@ -190,14 +190,15 @@ class AgreedSkip:
         return fnmatch.fnmatchcase(nodeid, self.test) and self.reason in reason
 
 
-def read_skips(text: str) -> list[AgreedSkip]:
-    """Parse tests/skips.yml; every entry needs test, reason and why."""
+def read_skips(text: str, everything: bool = False) -> list[AgreedSkip]:
+    """Parse tests/skips.yml; every entry needs test, reason and why. `everything`: all stages run."""
     entries = []
     for entry in yaml.safe_load(text)["skips"]:
         missing = {"test", "reason", "why"} - set(entry)
         if missing:
             raise pytest.UsageError(f"tests/skips.yml: {entry}: {', '.join(sorted(missing))} missing")
-        entries.append(AgreedSkip(entry["test"], entry["reason"]))
+        if entry.get("in_all", True) or not everything:
+            entries.append(AgreedSkip(entry["test"], entry["reason"]))
     return entries
 
 
@@ -399,7 +400,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the stages; only their folders are collected unless paths were given too."""
     option = config.getoption("--stages")
     stages = chosen(option) if option else ()
-    plugin = StagePlugin(stages, read_skips(SKIPS.read_text()), enforce=bool(stages))
+    plugin = StagePlugin(stages, read_skips(SKIPS.read_text(), everything=option == "all"), enforce=bool(stages))
     config.pluginmanager.register(plugin, "stages-of-this-session")
     if stages and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(ROOT / path) for stage in stages for path in stage.paths if (ROOT / path).exists()]
