@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,16 @@ def test_private_code_is_marked_by_its_name() -> None:
     """Only modules, filters and actions are for users; what they share may change at any time."""
     utils = [path.name for path in (ROOT / "plugins" / "module_utils").glob("*.py") if path.name != "__init__.py"]
     assert [name for name in utils if not name.startswith("_")] == []
+
+
+def test_a_tool_of_the_development_environment_is_named_once() -> None:
+    for name in ("requirements-dev.txt", "pyproject.toml"):
+        pins = [
+            line
+            for line in (ROOT / name).read_text().splitlines()
+            if re.match(r'(    ")?[a-z][a-z0-9-]+(==|",$)', line)
+        ]
+        assert pins and sorted(line for line in set(pins) if pins.count(line) > 1) == [], name
 
 
 def test_the_development_environment_serves_the_declared_floor() -> None:

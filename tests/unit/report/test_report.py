@@ -33,6 +33,7 @@ BAD = {"checks": [_checks.failed("doris", "1 up", "0 up", [CAUSE, {**CAUSE, "cod
 def test_a_verdict_that_was_not_given_is_unknown(result, why):
     verdict = _report.collect("logs", result)
     assert [check["status"] for check in verdict["checks"]] == ["unknown"]
+    assert verdict["checks"][0]["cause"]["code"] == "verdict_missing"
     assert why in verdict["checks"][0]["cause"]["message"]
     assert _report.document("verify", "lab", "now", [verdict])["failed"] is True
 
