@@ -52,7 +52,7 @@ def service(obj: Object) -> Object:
 
 
 def pod(obj: Object) -> Object:
-    """Name, labels, phase, readiness, owner and declared ports of a Pod."""
+    """Name, labels, phase, readiness, owner, node, requests and declared ports of a Pod."""
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     owners = meta.get("ownerReferences") or []
     owner = next((one for one in owners if one.get("controller")), owners[0] if owners else {})
@@ -64,6 +64,8 @@ def pod(obj: Object) -> Object:
         "phase": status.get("phase"),
         "ready": conditions.get("Ready") == "True",
         "owner_kind": owner.get("kind"),
+        "node": spec.get("nodeName"),
+        "requested": _amounts(requested(spec, "cpu"), requested(spec, "memory")),
         "ports": [
             {"container": box["name"], "name": port.get("name"), "containerPort": port["containerPort"]}
             for box in [*(spec.get("containers") or []), *_sidecars(spec)]

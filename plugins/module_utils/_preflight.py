@@ -154,38 +154,60 @@ def storage_class(variable: str, wanted: str, classes: t.Sequence[Values] | None
     return []
 
 
-def room(variable: str, what: str, requests: Values, nodes: t.Sequence[Values] | None, tolerates: bool) -> list[str]:
-    """Some node has room for the requests of one Pod.
+def room(cluster: Values, workload: Values) -> list[str]:
+    """The nodes have room for all Pods of a workload, each for what it requests.
 
-    :param nodes: C({name, schedulable, taints, allocatable: {cpu, memory}, requested: {cpu, memory}}), None if unread.
-    :param tolerates: the Pod has tolerations of its own, so that taints exclude nothing here.
+    What the workload's present Pods request counts as free, for they make way. An installed one without Pods that are
+    known to be its own is not judged: it has its room already.
+
+    :param cluster: C({nodes, pods}) of M(dataplatform.monitoring.cluster_info); unread nodes are not judged.
+    :param workload: C({variable, what, namespace, labels, replicas, resources: {requests, limits}, tolerates, new});
+        C(tolerates): the Pods have tolerations of their own, so that taints exclude nothing here.
     """
-    cpu, memory = number(requests.get("cpu")) or 0.0, number(requests.get("memory")) or 0.0
+    resources = workload["resources"] or {}
+    # A limit alone is a request too.
+    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    cpu, memory = number(asked.get("cpu")) or 0.0, number(asked.get("memory")) or 0.0
+    nodes, replicas = cluster.get("nodes"), int(workload["replicas"])
     if not nodes or not (cpu or memory):
         return []
-    free = []
+    present = [pod for pod in cluster.get("pods") or [] if _is_of(pod, workload)]
+    if not (present or workload["new"]):
+        return []
+    free = {}
     for node in nodes:
         tainted = any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in node.get("taints") or [])
-        if node.get("schedulable") is False or (tainted and not tolerates):
+        if node.get("schedulable") is False or (tainted and not workload["tolerates"]):
             continue
-        have, used = node.get("allocatable") or {}, node.get("requested") or {}
-        free.append(
-            (
-                (number(have.get("cpu")) or 0.0) - (number(used.get("cpu")) or 0.0),
-                (number(have.get("memory")) or 0.0) - (number(used.get("memory")) or 0.0),
-                str(node.get("name")),
-            )
-        )
-    if any(cpu <= node[0] + 1e-9 and memory <= node[1] for node in free):
-        return []
-    asks = f"{what} asks for {cpu_text(cpu)} CPU and {bytes_text(memory)} memory"
+        freed = [pod["requested"] for pod in present if pod.get("node") == node.get("name")]
+        free[str(node.get("name"))] = [_left(node, freed, key) for key in ("cpu", "memory")]
+    asks = f"{workload['variable']}: {workload['what']} asks for {cpu_text(cpu)} CPU and {bytes_text(memory)} memory"
+    if replicas > 1:
+        asks += f" for each of {replicas} Pods"
     if not free:
-        return [f"{variable}: {asks}, and no node is schedulable. Uncordon one or add tolerations."]
-    best = max(free, key=lambda node: min(node[0] / (cpu or 1e-9), node[1] / (memory or 1e-9)))
-    return [
-        f"{variable}: {asks}, but the node with most room, {best[2]}, has {cpu_text(max(best[0], 0.0))} and "
-        f"{bytes_text(max(best[1], 0.0))} left. Lower the requests or add a node."
-    ]
+        return [f"{asks}, and no node is schedulable. Uncordon one or add tolerations."]
+    for number_placed in range(replicas):
+        fitting = [name for name, left in free.items() if cpu <= left[0] + 1e-9 and memory <= left[1]]
+        if not fitting:
+            best = max(free, key=lambda name: min(free[name][0] / (cpu or 1e-9), free[name][1] / (memory or 1e-9)))
+            placed = f"beside the first {number_placed}, " if number_placed else ""
+            return [
+                f"{asks}, but {placed}the node with most room, {best}, has {cpu_text(max(free[best][0], 0.0))} and "
+                f"{bytes_text(max(free[best][1], 0.0))} left. Lower the requests or add a node."
+            ]
+        chosen = min(fitting, key=lambda name: free[name][1])
+        free[chosen] = [free[chosen][0] - cpu, free[chosen][1] - memory]
+    return []
+
+
+def _is_of(pod: Values, workload: Values) -> bool:
+    mine = pod.get("namespace") == workload["namespace"] and pod.get("phase") not in ("Succeeded", "Failed")
+    return mine and workload["labels"].items() <= (pod.get("labels") or {}).items()
+
+
+def _left(node: Values, freed: list[Values], key: str) -> float:
+    have, used = node.get("allocatable") or {}, node.get("requested") or {}
+    return (number(have.get(key)) or 0.0) - (number(used.get(key)) or 0.0) + sum(pod[key] for pod in freed)
 
 
 def storage_size(variable: str, size: t.Any) -> list[str]:

@@ -140,11 +140,28 @@ def _storage(settings: t.Mapping[str, t.Any]) -> list[str]:
     return faults
 
 
+def _loki(settings: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """What the Pods of Loki's single binary will ask for, with everything that the user merges into the values."""
+    given = preflight.has(settings.get("values") or {}, "singleBinary.resources")
+    single = preflight.at(settings["all_values"], "singleBinary") or {}
+    return {
+        "variable": "loki_values.singleBinary.resources" if given else "loki_resources",
+        "what": "Loki",
+        "namespace": settings["namespace"],
+        "labels": {"app.kubernetes.io/instance": settings["release"], "app.kubernetes.io/component": "single-binary"},
+        # Another mode has no such Pods.
+        "replicas": int(single.get("replicas") or 0),
+        "resources": single.get("resources"),
+        "tolerates": bool(single.get("tolerations")),
+        "new": preflight.is_new(settings, settings["release"]),
+    }
+
+
 def refuse(settings: t.Mapping[str, t.Any]) -> list[str]:
     """Every reason why role loki does not start.
 
     :param settings: those of M(common), and C({values, limits, agent_values, chart_ref, storage, storage_class,
-        storage_size, replicas, retention, s3, s3_keys}).
+        storage_size, replicas, retention, s3, s3_keys, all_values, release}); C(all_values) is what the chart gets.
     """
     cluster = settings.get("cluster") or {}
     faults = preflight.common(settings)
@@ -161,6 +178,7 @@ def refuse(settings: t.Mapping[str, t.Any]) -> list[str]:
         (settings.get("s3") or {}).get("credentials_secret", "") if settings["storage"] == "s3" else "",
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
     )
+    faults += preflight.room(cluster, _loki(settings))
     faults += preflight.storage_size("loki_storage_size", settings["storage_size"])
     faults += preflight.storage_class("loki_storage_class", settings["storage_class"], cluster.get("storage_classes"))
     hours = _hours(settings["retention"])

@@ -107,12 +107,30 @@ def chart_ref(ref: str) -> list[str]:
     return []
 
 
+def _prometheus(settings: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """What the Pods of Prometheus will ask for, with everything that the user merges into the values."""
+    path = f"{_SPEC}.resources"
+    given = preflight.has(settings.get("values") or {}, path)
+    spec = preflight.at(settings["all_values"], _SPEC) or {}
+    enabled = preflight.at(settings["all_values"], "prometheus.enabled") is not False
+    return {
+        "variable": f"prometheus_operator_values.{path}" if given else "prometheus_operator_prometheus_resources",
+        "what": "Prometheus",
+        "namespace": settings["namespace"],
+        "labels": {"operator.prometheus.io/name": settings["prometheus"]},
+        "replicas": int(spec.get("replicas") or 0) * int(spec.get("shards") or 1) if enabled else 0,
+        "resources": spec.get("resources"),
+        "tolerates": bool(spec.get("tolerations")),
+        "new": preflight.is_new(settings, settings["release"]),
+    }
+
+
 def refuse(settings: t.Mapping[str, t.Any]) -> list[str]:
     """Every reason why role prometheus_operator does not start.
 
     :param settings: those of M(common), and C({values, chart_ref, retention, retention_size, slos, storage_class,
-        volumes: {variable: size}, requests: {cpu, memory}, tolerates, release, secrets: {name: [keys]},
-        grafana_secret, thanos_secret, thanos_key}).
+        volumes: {variable: size}, all_values, prometheus, release, secrets: {name: [keys]}, grafana_secret,
+        thanos_secret, thanos_key}); C(all_values) is what the chart gets, C(prometheus) the name of the object.
     """
     cluster = settings.get("cluster") or {}
     faults = preflight.common(settings)
@@ -126,14 +144,7 @@ def refuse(settings: t.Mapping[str, t.Any]) -> list[str]:
     faults += preflight.storage_class(
         "prometheus_operator_storage_class", settings["storage_class"], cluster.get("storage_classes")
     )
-    if preflight.is_new(settings, settings["release"]):
-        faults += preflight.room(
-            "prometheus_operator_prometheus_resources",
-            "Prometheus",
-            settings["requests"],
-            cluster.get("nodes"),
-            settings["tolerates"],
-        )
+    faults += preflight.room(cluster, _prometheus(settings))
     faults += preflight.secret(
         cluster,
         settings["namespace"],

@@ -127,8 +127,8 @@ cluster:
       elements: dict
     pods:
       description:
-        - C(namespace), C(name), C(labels), C(phase), C(ready), C(owner_kind), and declared C(ports) with C(container),
-          C(name), C(containerPort).
+        - C(namespace), C(name), C(labels), C(phase), C(ready), C(owner_kind), C(node), C(requested) with C(cpu) in
+          cores and C(memory) in bytes, and declared C(ports) with C(container), C(name), C(containerPort).
       type: list
       elements: dict
     storage_classes:

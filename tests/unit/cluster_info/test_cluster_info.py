@@ -96,7 +96,8 @@ def test_pods_and_services():
     owner = {"ownerReferences": [{"kind": "Node"}, {"kind": "ReplicaSet", "controller": True}]}
     assert objects.pod(_pod("a", **owner)) == {
         "namespace": "apps", "name": "a", "labels": {"app": "x"}, "phase": "Running", "ready": True,
-        "owner_kind": "ReplicaSet", "ports": [{"container": "c", "name": "metrics", "containerPort": 8080}],
+        "owner_kind": "ReplicaSet", "node": "n1", "requested": {"cpu": 0.1, "memory": 2**30},
+        "ports": [{"container": "c", "name": "metrics", "containerPort": 8080}],
     }  # fmt: skip
     service = {"metadata": {"name": "s", "namespace": "a"}, "spec": {"ports": [{"port": 80}]}}
     assert objects.service(service) == {

@@ -32,6 +32,12 @@ CLUSTER: dict[str, Any] = {
 }
 
 
+def asking(cpu: str = "500m", memory: str = "2Gi", replicas: int = 1, **spec: Any) -> dict[str, Any]:
+    """The chart's values, as far as the room on the nodes is concerned."""
+    resources = {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": "4", "memory": "64Gi"}}
+    return {"prometheus": {"prometheusSpec": {"replicas": replicas, "resources": resources, **spec}}}
+
+
 def stack(**changed):
     settings = {
         "role": "prometheus_operator",
@@ -48,8 +54,8 @@ def stack(**changed):
         "retention_size": "50GB",
         "storage_class": "",
         "volumes": {"prometheus_operator_prometheus_storage_size": "100Gi"},
-        "requests": {"cpu": "500m", "memory": "2Gi"},
-        "tolerates": False,
+        "all_values": asking(),
+        "prometheus": "kube-prometheus-stack-prometheus",
         "grafana_secret": "",
         "thanos_secret": "",
         "thanos_key": "objstore.yml",
@@ -68,6 +74,8 @@ def loki(**changed):
         "chart_ref": "oci://ghcr.io/grafana-community/helm-charts/loki",
         "charts": [{"ref": "x", "version": "18.11.0", "release": "loki", "prefix": "loki"}],
         "values": {},
+        "all_values": {"singleBinary": {"replicas": 1, "resources": {"requests": {"memory": "512Mi"}}}},
+        "release": "loki",
         "limits": {"ingestion_rate_mb": 10},
         "agent_values": {},
         "storage": "filesystem",
@@ -79,6 +87,49 @@ def loki(**changed):
         "s3_keys": ["bucket", "credentials_secret"],
     }
     return _preflight_loki.refuse({**settings, **changed})
+
+
+def installed(labels: dict[str, str], cpu: float, memory: float) -> dict[str, Any]:
+    """A cluster with both releases, and one Pod with these labels that holds some of what its node has given."""
+    pod = {
+        "namespace": "monitoring",
+        "labels": labels,
+        "phase": "Running",
+        "node": "one",
+        "requested": {"cpu": cpu, "memory": memory},
+    }
+    releases = [{"name": name, "namespace": "monitoring"} for name in ("kube-prometheus-stack", "loki")]
+    return {**CLUSTER, "releases": releases, "pods": [pod]}
+
+
+PROMETHEUS = {"operator.prometheus.io/name": "kube-prometheus-stack-prometheus", "more": "x"}
+LOKI = {"app.kubernetes.io/instance": "loki", "app.kubernetes.io/component": "single-binary"}
+
+
+def test_an_installed_release_has_the_room_that_it_holds_and_what_is_left():
+    # 1.5 CPU are left beside the Pod's own 0.5.
+    held = installed(PROMETHEUS, 0.5, 2**30)
+    assert stack(cluster=held, all_values=asking("2", "8Gi")) == []
+    (fault,) = stack(cluster=held, all_values=asking("2100m", "8Gi"))
+    assert "asks for 2.1 CPU and 8Gi memory, but the node with most room, one, has 2 and 8Gi left" in fault
+    (fault,) = stack(cluster=held, all_values=asking("1", "5Gi", replicas=2))
+    assert "beside the first 1" in fault
+
+
+def test_an_installed_release_whose_pods_are_not_known_is_not_judged():
+    assert stack(cluster=installed({"prometheus": "another"}, 1, 1), all_values=asking("64")) == []
+
+
+def test_loki_needs_room_too():
+    asked = {"singleBinary": {"replicas": 2, "resources": {"requests": {"cpu": "1"}}}}
+    s3 = {"storage": "s3", "s3": {"bucket": "b", "credentials_secret": "c"}, "replicas": 2}
+    keys = {"secrets": {"monitoring/c": ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]}}
+    (fault,) = loki(all_values=asked, **s3, cluster={**CLUSTER, **keys})
+    assert fault.startswith("loki_resources: Loki asks for 1 CPU and 0 memory for each of 2 Pods, but beside the first")
+    values = {"singleBinary": {"resources": asked["singleBinary"]["resources"]}}
+    (fault,) = loki(all_values=asked, values=values, **s3, cluster={**CLUSTER, **keys})
+    assert fault.startswith("loki_values.singleBinary.resources: ")
+    assert loki(all_values=asked, **s3, cluster={**installed(LOKI, 1, 0), **keys}) == []
 
 
 def test_what_can_work_is_not_refused():
@@ -108,8 +159,23 @@ def test_what_can_work_is_not_refused():
         ),
         ({"cluster": {"storage_classes": []}}, "prometheus_operator_storage_class is empty", "The cluster has none"),
         ({"storage_class": "fast"}, "no StorageClass is named fast", "There are: local"),
-        ({"requests": {"cpu": "2", "memory": "2Gi"}}, "asks for 2 CPU", "one, has 1.5 and 7Gi left"),
-        ({"requests": {"cpu": "1", "memory": "8Gi"}}, "8Gi memory", "Lower the requests or add a node"),
+        ({"all_values": asking("2", "2Gi")}, "asks for 2 CPU", "one, has 1.5 and 7Gi left"),
+        ({"all_values": asking("1", "8Gi")}, "8Gi memory", "Lower the requests or add a node"),
+        (
+            {"all_values": asking("1", replicas=2)},
+            "for each of 2 Pods, but beside the first 1, the node",
+            "has 500m and 5Gi left",
+        ),
+        ({"all_values": asking("500m", shards=2, replicas=2)}, "for each of 4 Pods", "beside the first 3"),
+        ({"all_values": asking(resources={"limits": {"memory": "9Gi"}})}, "9Gi memory", "add a node"),
+        (
+            {
+                "values": {"prometheus": {"prometheusSpec": {"resources": {"requests": {"memory": "9Gi"}}}}},
+                "all_values": asking("1", "9Gi"),
+            },
+            "prometheus_operator_values.prometheus.prometheusSpec.resources: ",
+            "Lower the requests",
+        ),
         (
             {"cluster": {"nodes": [{**CLUSTER["nodes"][0], "taints": [{"effect": "NoSchedule"}]}]}},
             "no node is schedulable",
