@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,18 @@ REAL = {
     "promtail",
 }  # fmt: skip
 WITHOUT = {"generic": "is no product", "alloy": "its images are not to be had in the lab, where Promtail runs"}
+#: What takes its argument for a counter: a gauge that falls looks like a restart to it.
+OF_COUNTERS = {"rate", "irate", "increase", "resets"}
+#: Gauges that only rise all the same.
+RISING = {
+    "trino_memory_name_ClusterMemoryManager_QueriesKilledDueToOutOfMemory":
+        "trinodb/trino core/trino-main/src/main/java/io/trino/memory/ClusterMemoryManager.java: an AtomicLong that is "
+        "only incremented; airlift's OpenMetricsCollector makes a gauge of every plain number",
+    "kafka_topic_partition_current_offset":
+        "danielqsj/kafka_exporter kafka_exporter.go: the newest offset of a partition, sent as a gauge",
+    "kafka_consumergroup_current_offset":
+        "danielqsj/kafka_exporter kafka_exporter.go: the committed offset of a group, sent as a gauge",
+}  # fmt: skip
 PROSE = {"description", "summary", "means", "fix"}
 
 
@@ -53,6 +65,19 @@ def samples(product: str) -> dict[str, set[str]]:
     for old, new in spec.get("former", {}).items():
         known |= {old + name.removeprefix(new): labels for name, labels in known.items() if name.startswith(new)}
     return known
+
+
+def gauges() -> set[str]:
+    """Every sample of which the stand-ins say that it may fall: gauges, and the quantiles of summaries."""
+    found = set()
+    for spec in PRODUCTS.values():
+        falling = {name for name, metric in spec["metrics"].items() if metric["type"] in ("gauge", "summary")}
+        former = spec.get("former", {}).items()
+        found |= falling | {old + n.removeprefix(new) for old, new in former for n in falling if n.startswith(new)}
+    return found
+
+
+GAUGES = gauges()
 
 
 def expressions(value: Any) -> Iterator[str]:
@@ -95,6 +120,17 @@ def test_every_pack_is_held_against_something_that_publishes_its_metrics() -> No
     assert not REAL & set(PRODUCTS)
 
 
+def names(node: _promql.Node, known: Iterable[str]) -> list[str]:
+    """The known metrics that the selectors in an expression take."""
+    found = []
+    for one in _promql.walk(node):
+        if isinstance(one, _promql.Selector):
+            wanted = [matcher for matcher in one.matchers if matcher.name == "__name__"]
+            patterns = [matcher.value if matcher.op == "=~" else re.escape(matcher.value) for matcher in wanted]
+            found += [name for name in known if all(re.fullmatch(pattern, name) for pattern in patterns)]
+    return found
+
+
 def agree(product: str, expression: str) -> None:
     """Assert that every metric of an expression is published, with the labels that it asks for."""
     own = samples(product)
@@ -103,12 +139,14 @@ def agree(product: str, expression: str) -> None:
     labels = TARGET_LABELS.copy()
     grouped: set[str] = set()
     for node in _promql.walk(tree(expression)):
+        if isinstance(node, _promql.Call) and node.name in OF_COUNTERS:
+            falling = set(names(node, known)) & GAUGES - set(RISING)
+            assert not falling, f"{node.name}() of {sorted(falling)}, which lab/platform/metrics.yml calls a gauge"
         if isinstance(node, _promql.Selector):
             wanted = [one for one in node.matchers if one.name == "__name__"]
             if all(ABOUT_TARGETS.fullmatch(one.value) for one in wanted):
                 continue
-            patterns = [one.value if one.op == "=~" else re.escape(one.value) for one in wanted]
-            found = [name for name in known if all(re.fullmatch(pattern, name) for pattern in patterns)]
+            found = names(node, known)
             assert found, f"lab/platform/metrics.yml has no {node}"
             for name in found:
                 missing = {one.name for one in node.matchers} - {"__name__"} - known[name]
@@ -144,12 +182,18 @@ def test_who_asks_for_a_metric_that_was_renamed_asks_for_its_old_name_too(produc
         ("sum by (server) (vault_core_unsealed{$selector})", "no metric of the expression has a label"),
         # a summary: it has quantiles and no buckets
         ("histogram_quantile(0.9, vault_core_handle_request_bucket{$selector})", "no vault_core_handle_request_bucket"),
+        ("increase(vault_core_unsealed{$selector}[5m])", r"increase\(\) of \['vault_core_unsealed'\], .* a gauge"),
         ('{__name__=~"vault_seal.*",$selector}', "has no"),
     ],
 )
 def test_a_disagreement_is_noticed(expression: str, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         agree("vault", expression)
+
+
+def test_a_gauge_that_only_rises_is_one_and_is_needed() -> None:
+    texts = "".join(expression for product in PRODUCTS for expression in expressions(PACKS.get(product, {})))
+    assert [name for name in RISING if name not in GAUGES or f"{name}{{$selector}}[" not in texts] == []
 
 
 @pytest.mark.parametrize("product", [name for name in PRODUCTS if name in PACKS])
