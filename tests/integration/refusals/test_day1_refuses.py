@@ -26,16 +26,22 @@ def trino(**changed: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("services", "words"),
     [
-        pytest.param([trino(sevrity="critical")], ["trino: sevrity", "severity"], id="unknown key"),
-        pytest.param([trino(kind="trinoo")], ["trino: kind", "trinoo", "trino"], id="unknown kind"),
+        pytest.param([trino(sevrity="critical")], ["trino: sevrity", "did you mean severity?"], id="unknown key"),
+        pytest.param(
+            [trino(kind="trinoo")], ["trino: kind: unknown kind trinoo; did you mean trino?"], id="unknown kind"
+        ),
         pytest.param(
             [trino(alerts={"TrinoQueryFailing": {"threshold": 1}})],
-            ["trino: alerts.TrinoQueryFailing", "TrinoQueriesFailing"],
+            ["trino: alerts.TrinoQueryFailing", "did you mean TrinoQueriesFailing?"],
             id="unknown alert",
         ),
         pytest.param([TRINO, TRINO], ["trino: name", "give each its own"], id="duplicate name"),
-        pytest.param([trino(kind="generic", endpoints=[])], ["trino: endpoints", "port"], id="no endpoints"),
-        pytest.param([trino(endpoints=[{"port": 99999}])], ["trino: endpoints[0].port", "99999", "65535"], id="port"),
+        pytest.param(
+            [trino(kind="generic", endpoints=[])], ["trino: endpoints: there are none", "port"], id="no endpoints"
+        ),
+        pytest.param(
+            [trino(endpoints=[{"port": 99999}])], ["trino: endpoints[0].port: 99999 is not a port", "65535"], id="port"
+        ),
         pytest.param(
             [trino(endpoints=[{"port": "metrics", "targetPort": 8080}])],
             ["trino: endpoints[0]", "port and targetPort"],
@@ -43,10 +49,14 @@ def trino(**changed: Any) -> dict[str, Any]:
         ),
         pytest.param(
             [trino(endpoints=[{"port": "metrics", "interval": "30 seconds"}])],
-            ["trino: endpoints[0].interval", "30 seconds", "30s"],
+            ["trino: endpoints[0].interval", "30 seconds", "like 30s"],
             id="bad duration",
         ),
-        pytest.param([trino(slo={"objective": 100})], ["trino: slo.objective", "100"], id="objective 100"),
+        pytest.param(
+            [trino(slo={"objective": 100})],
+            ["trino: slo.objective: 100 leaves no error budget", "for example 99.9"],
+            id="objective 100",
+        ),
         pytest.param(
             [{"name": "pg", "kind": "postgresql", "namespace": "x", "exporter": {"host": "pg.x.svc"}}],
             ["pg: exporter.credentials_secret", "Secret"],
