@@ -94,15 +94,18 @@ class Bench:
         return Verdict(done.returncode, seconds, checks, done.stdout)
 
     def until(
-        self, wanted: dict[str, str], deadline: float = 180, *options: str
+        self, wanted: dict[str, str], deadline: float = 180, *options: str, at_once: bool = False
     ) -> tuple[Verdict, dict[str, dict[str, str]]]:
         """Judge until every check has its cause (place -> code); a fault takes as long to show as Prometheus to see it.
 
-        Returns the verdict and place -> cause.
+        With C(at_once) the API shows it: no verdict may call these places green, from the first one on. Returns the
+        verdict and place -> cause.
         """
         end = time.monotonic() + deadline
         while True:
             verdict = self.play("verify", *options)
+            green = sorted(set(wanted) - set(verdict.red())) if at_once else []
+            assert green == [], f"the API shows what is wrong, and it was called green: {green}"
             told = {
                 place: cause
                 for place, code in wanted.items()

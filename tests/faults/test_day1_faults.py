@@ -39,7 +39,7 @@ def platform(day1: Lab, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def test_a_selector_on_prometheus(platform: Bench) -> None:
     bench = platform
     bench.patch(*PROMETHEUS, {"spec": {"serviceMonitorSelector": {"matchLabels": {"release": "prod"}}}})
-    verdict, told = bench.until({"scrape/trino": "monitor_not_selected"})
+    verdict, told = bench.until({"scrape/trino": "monitor_not_selected"}, at_once=True)
     cause = told["scrape/trino"]
     assert "release=prod" in cause["message"]
     assert "monitor_not_selected" in verdict.red()["scrape/datahub"], "every monitor is told"
@@ -56,7 +56,7 @@ def broken(platform: Bench) -> Iterator[Broken]:
         bench.patch("servicemonitor", "data-platform", "datahub", QUOTED)
         bench.kubectl("-n", "monitoring", "delete", "daemonset", "promtail")
         bench.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=0")
-        yield Broken(bench, *bench.until(FAULTS))
+        yield Broken(bench, *bench.until(FAULTS, at_once=True))
     finally:
         bench.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=1")
         bench.patch("service", "data-platform", "trino", [{**RENAMED[0], "value": "metrics"}])
