@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,34 @@ def test_what_was_edited_by_hand_is_put_back(lab: Lab, tmp_path: Path) -> None:
     assert Play(lab, tmp_path, "day1", "--check").changed == 0
 
 
+#: Questions to the API server, which stores nothing of them.
+REVIEWS = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews", "subjectaccessreviews"}
+
+
+def more_than_reading(lab: Lab, kubeconfig: Path, namespace: str) -> list[dict[str, Any]]:
+    """What these credentials may do in a namespace beside looking at what is no secret."""
+    question = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    asked = lab.kubectl(f"--kubeconfig={kubeconfig}", "create", "-f", "-", "-o", "json", stdin=json.dumps(question))
+    status = json.loads(asked.stdout)["status"]
+    assert status["resourceRules"] and not status["incomplete"], status
+
+    def only_reads(rule: dict[str, Any]) -> bool:
+        resources = set(rule["resources"])
+        if "*" in resources and rule["apiGroups"] != ["monitoring.coreos.com"]:
+            return False
+        # Through the first, commands run in any Pod; a Secret is read by its name or not at all.
+        if "nodes/proxy" in resources or ("secrets" in resources and not rule.get("resourceNames")):
+            return False
+        return set(rule["verbs"]) <= {"get", "list", "watch"} or (rule["verbs"] == ["create"] and resources <= REVIEWS)
+
+    rules = [rule for rule in status["resourceRules"] if not only_reads(rule)]
+    return rules + [rule for rule in status["nonResourceRules"] if rule["verbs"] != ["get"]]
+
+
 def test_verify_needs_no_more_than_the_verifier_may(lab: Lab, tmp_path: Path) -> None:
     token = lab.kubectl("-n", "monitoring", "create", "token", "dataplatform-monitoring-verifier").stdout.strip()
     config = json.loads(lab.kubectl("config", "view", "--raw", "-o", "json").stdout)
@@ -105,6 +134,8 @@ def test_verify_needs_no_more_than_the_verifier_may(lab: Lab, tmp_path: Path) ->
     path = tmp_path / "kubeconfig"
     path.touch(mode=0o600)
     path.write_text(json.dumps(config))
+    for namespace in ("monitoring", "data-platform"):
+        assert more_than_reading(lab, path, namespace) == []
     before = snapshot(lab)
     verdict = Play(lab, tmp_path, "verify", "-e", f"monitoring_kubeconfig={path}", check=False)
     assert verdict.returncode == 0

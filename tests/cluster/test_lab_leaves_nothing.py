@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.lab_fixture import Lab
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 STATE = Path("/var/lib/dataplatform-monitoring-lab")
 
@@ -198,3 +200,27 @@ def test_up_after_a_crash_starts_anew_and_up_again_changes_nothing(before: dict[
     assert "was ready, nothing changed" in lab("up")
     assert time.monotonic() - began < 15
     assert "lab of" in lab("status")
+
+
+#: Run in a Pod: what came of it, and the seconds that took. The address is of a network for documentation (RFC 5737).
+OUT = """
+import json, socket, time
+told = []
+for call in (lambda: socket.create_connection(("192.0.2.1", 443), 20), lambda: socket.getaddrinfo("pypi.org", 443)):
+    began = time.monotonic()
+    try:
+        call()
+        told.append("reached")
+    except OSError as error:
+        told.append(type(error).__name__)
+    told.append(time.monotonic() - began)
+print(json.dumps(told))
+"""
+
+
+def test_nothing_outside_is_reached_from_the_lab_and_nobody_waits_for_it(lab: Lab) -> None:
+    """By address there is no route, by name nobody to ask. A firewall that keeps silent would take the whole timeout."""
+    told = lab.kubectl("exec", "-n", "data-platform", "deployment/trino", "--", "python3", "-c", OUT).stdout
+    by_address, seconds, by_name, more = json.loads(told)
+    assert (by_address, by_name) == ("OSError", "gaierror"), told
+    assert seconds < 5 and more < 5, told
