@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -25,10 +26,28 @@ FAULTS = {
 
 
 class Broken:
-    """The verdict over four faults, and what mends them."""
+    """The verdict over four faults, and what mends them; how long Trino's log was when the agent's end began."""
 
-    def __init__(self, bench: Bench, verdict: Verdict, causes: dict[str, dict[str, str]]) -> None:
-        self.bench, self.verdict, self.causes = bench, verdict, causes
+    def __init__(self, bench: Bench, written: int, verdict: Verdict, causes: dict[str, dict[str, str]]) -> None:
+        self.bench, self.written, self.verdict, self.causes = bench, written, verdict, causes
+
+
+def trinos_log(bench: Bench) -> int:
+    """How many lines Trino has written into the file that it writes now."""
+    return len(bench.kubectl("-n", "data-platform", "logs", "deployment/trino").splitlines())
+
+
+def read_of_trinos_log(bench: Bench) -> int:
+    """How many of these lines the agent read since it started."""
+    pod = bench.kubectl(
+        "-n", "monitoring", "get", "pods", "-l", "app.kubernetes.io/name=promtail", "-o", "name"
+    ).strip()
+    place = f"/api/v1/namespaces/monitoring/{pod.replace('pod/', 'pods/')}:3101/proxy/metrics"
+    found = re.findall(
+        r'^promtail_read_lines_total\{.*path="[^"]*/data-platform_trino-[^"]*".*\} (\S+)$',
+        bench.kubectl("get", "--raw", place), re.M,
+    )  # fmt: skip
+    return sum(int(float(value)) for value in found)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +73,10 @@ def broken(platform: Bench) -> Iterator[Broken]:
     try:
         bench.patch("service", "data-platform", "trino", RENAMED)
         bench.patch("servicemonitor", "data-platform", "datahub", QUOTED)
+        written = trinos_log(bench)
         bench.kubectl("-n", "monitoring", "delete", "daemonset", "promtail")
         bench.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=0")
-        yield Broken(bench, *bench.until(FAULTS, at_once=True))
+        yield Broken(bench, written, *bench.until(FAULTS, at_once=True))
     finally:
         bench.kubectl("-n", "data-platform", "scale", "statefulset", "postgresql", "--replicas=1")
         bench.patch("service", "data-platform", "trino", [{**RENAMED[0], "value": "metrics"}])
@@ -91,3 +111,11 @@ def test_the_fixes_as_they_are_printed_make_it_green(broken: Broken) -> None:
     # It plays day 1, which the fix of trino asks for too.
     bench.carry_out(fixes["logs/agent_on_every_node"], *changed)
     bench.until_green(240, *changed)
+
+
+def test_the_agent_goes_on_where_the_one_before_had_come_to(broken: Broken) -> None:
+    """What it reads twice Loki keeps once, so that only the agent can tell."""
+    read = read_of_trinos_log(broken.bench)
+    since = trinos_log(broken.bench) - broken.written
+    assert broken.written > since, "too few lines before to tell one from the other"
+    assert 0 < read <= since
