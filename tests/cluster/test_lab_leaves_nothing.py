@@ -219,7 +219,7 @@ print(json.dumps(told))
 
 
 def test_nothing_outside_is_reached_from_the_lab_and_nobody_waits_for_it(lab: Lab) -> None:
-    """By address there is no route, by name nobody to ask. A firewall that keeps silent would take the whole timeout."""
+    """By address there is no route, by name nobody to ask. A silent firewall would take the whole timeout."""
     told = lab.kubectl("exec", "-n", "data-platform", "deployment/trino", "--", "python3", "-c", OUT).stdout
     by_address, seconds, by_name, more = json.loads(told)
     assert (by_address, by_name) == ("OSError", "gaierror"), told
