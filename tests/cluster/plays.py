@@ -18,6 +18,7 @@ OURS = ("dataplatform.monitoring", "helm")
 # Records of the plays themselves: a check run judges nothing, so it keeps none.
 RECORDS = {
     "ConfigMap monitoring/dataplatform-monitoring-baseline",
+    "ConfigMap monitoring/dataplatform-monitoring-drill",
     "ConfigMap monitoring/dataplatform-monitoring-verdict",
 }
 VOLATILE = ("Event", "Lease", "Pod", "PodMetrics", "EndpointSlice", "Endpoints", "ReplicaSet", "ControllerRevision")
@@ -87,7 +88,14 @@ def objects(lab: Lab) -> list[dict[str, Any]]:
 
 
 def written_by_us(item: dict[str, Any]) -> bool:
+    """Whether a play of ours wrote it; Helm keeps its records under another name than it applies objects."""
+    if is_release(item):
+        return item["metadata"]["namespace"] == "monitoring"
     return any(entry.get("manager") in OURS for entry in item["metadata"].get("managedFields") or [])
+
+
+def is_release(item: dict[str, Any]) -> bool:
+    return item.get("type") == "helm.sh/release.v1"
 
 
 def ours(lab: Lab) -> set[str]:
@@ -95,7 +103,7 @@ def ours(lab: Lab) -> set[str]:
     return {
         label(item)
         for item in objects(lab)
-        if written_by_us(item) and item["kind"] not in VOLATILE and item.get("type") != "helm.sh/release.v1"
+        if written_by_us(item) and item["kind"] not in VOLATILE and not is_release(item)
     } - RECORDS
 
 
@@ -122,12 +130,12 @@ class Snapshot:
         self.ours: State = {}
         self.strangers: State = {}
         for item in items:
+            if label(item) in RECORDS:
+                continue
             if written_by_us(item):
                 self.ours[_place(item)] = _state(item)
             elif item["kind"] not in (*VOLATILE, "PersistentVolume") and not made_of_ours(item):
                 self.strangers[_place(item)] = _state(item)
-        for record in RECORDS:
-            self.ours.pop(f"v1 {record}", None)
 
     def touched_strangers(self, before: Snapshot) -> list[str]:
         """Strangers of before that are gone, others of the same name, or changed; new ones are others' business."""

@@ -22,6 +22,8 @@ CLUSTER = [
     item("its-grandchild", "kube-controller-manager", owner="its-child"),
     item("of-a-release", "helm"),
     item("dataplatform-monitoring-verdict", "dataplatform.monitoring"),
+    item("dataplatform-monitoring-baseline", "OpenAPI-Generator"),
+    item("sh.helm.release.v1.loki.v1", "Helm", kind="Secret", type="helm.sh/release.v1"),
     item("theirs", "kubectl-create", data={"a": "1"}),
     item("their-child", "kube-controller-manager", owner="theirs"),
     item("a-pod", "kubelet", kind="Pod"),
@@ -31,13 +33,17 @@ THEIRS = ["v1 ConfigMap monitoring/their-child", "v1 ConfigMap monitoring/theirs
 
 def test_everything_is_ours_or_strange_or_a_controllers_work() -> None:
     seen = Snapshot(CLUSTER)
-    assert sorted(seen.ours) == ["v1 ConfigMap monitoring/of-a-release", "v1 ConfigMap monitoring/ours"]
+    assert sorted(seen.ours) == [
+        "v1 ConfigMap monitoring/of-a-release",
+        "v1 ConfigMap monitoring/ours",
+        "v1 Secret monitoring/sh.helm.release.v1.loki.v1",
+    ]
     assert sorted(seen.strangers) == THEIRS
 
 
 def test_a_stranger_is_touched_when_it_is_gone_made_anew_written_or_taken() -> None:
     before = Snapshot(CLUSTER)
-    theirs = CLUSTER[5]
+    theirs = next(one for one in CLUSTER if one["metadata"]["name"] == "theirs")
     anew = {**theirs, "metadata": {**theirs["metadata"], "uid": "another"}}
     written = {**theirs, "data": {"a": "2"}}
     taken = item("theirs", "dataplatform.monitoring", data={"a": "1"})
@@ -46,4 +52,4 @@ def test_a_stranger_is_touched_when_it_is_gone_made_anew_written_or_taken() -> N
         assert THEIRS[1] in Snapshot([*rest, *after]).touched_strangers(before)
     restless = {**theirs, "status": {"seen": "now"}, "metadata": {**theirs["metadata"], "resourceVersion": "9"}}
     new = item("new", "kubectl-create")
-    assert Snapshot([*CLUSTER[:5], restless, *CLUSTER[6:], new]).touched_strangers(before) == []
+    assert Snapshot([restless if one is theirs else one for one in [*CLUSTER, new]]).touched_strangers(before) == []
