@@ -21,7 +21,10 @@ RECORDS = {
     "ConfigMap monitoring/dataplatform-monitoring-drill",
     "ConfigMap monitoring/dataplatform-monitoring-verdict",
 }
-VOLATILE = ("Event", "Lease", "Pod", "PodMetrics", "EndpointSlice", "Endpoints", "ReplicaSet", "ControllerRevision")
+VOLATILE = (
+    "Event", "Lease", "Pod", "PodMetrics", "EndpointSlice", "Endpoints", "IPAddress", "ReplicaSet",
+    "ControllerRevision",
+)  # fmt: skip
 
 
 class Play:
@@ -130,11 +133,11 @@ class Snapshot:
         self.ours: State = {}
         self.strangers: State = {}
         for item in items:
-            if label(item) in RECORDS:
+            if item["kind"] in VOLATILE or label(item) in RECORDS:
                 continue
             if written_by_us(item):
                 self.ours[_place(item)] = _state(item)
-            elif item["kind"] not in (*VOLATILE, "PersistentVolume") and not made_of_ours(item):
+            elif item["kind"] != "PersistentVolume" and not made_of_ours(item):
                 self.strangers[_place(item)] = _state(item)
 
     def touched_strangers(self, before: Snapshot) -> list[str]:

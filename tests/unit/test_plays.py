@@ -27,6 +27,7 @@ CLUSTER = [
     item("theirs", "kubectl-create", data={"a": "1"}),
     item("their-child", "kube-controller-manager", owner="theirs"),
     item("a-pod", "kubelet", kind="Pod"),
+    item("the-lock", "dataplatform.monitoring", kind="Lease"),
 ]
 THEIRS = ["v1 ConfigMap monitoring/their-child", "v1 ConfigMap monitoring/theirs"]
 
