@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same gates on every other ansible-core that the collection promises, with the interpreters found here.
+"""The same gates on every other ansible-core and Python that the collection promises, with the interpreters found here.
 
-The environment of the checkout is one of them (Python 3.11 with 2.19, or a newer one with the newest). An interpreter
-that is missing skips its case, which is printed at the end.
+The environment of the checkout is ansible-core 2.19 on whatever Python there is; the other stages use it, so that 2.19
+always runs. A newer one runs on one Python, so that each Python has had the unit tests. An interpreter that is missing
+skips its case, which is printed at the end.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import pytest
 from tests.gates import collection_copy
 from tests.gates.collection_copy import CACHE, ROOT
 
+HERE = collection_copy.python_version()
 #: ansible-core, the package that brings kubernetes.core with it, and the Python they are tried on.
 VERSIONS = {"2.19": ("ansible==12.*", "3.11"), "2.20": ("ansible==13.*", "3.12"), "2.21": ("ansible==14.*", "3.13")}
-OTHERS = [core for core in VERSIONS if not metadata.version("ansible-core").startswith(f"{core}.")]
+OTHERS = [core for core, (_package, python) in VERSIONS.items() if (core, python) != ("2.19", HERE)]
 
 
 def interpreter(version: str) -> Path | None:
@@ -43,7 +45,7 @@ def environment(core: str) -> Path:
     package, version = VERSIONS[core]
     python = interpreter(version)
     if python is None:
-        pytest.skip(f"no Python {version} here for ansible-core {core}")
+        pytest.skip(f"no Python {version} here: ansible-core {core} was not tried on it")
     pins = (ROOT / "requirements-dev.txt").read_bytes()
     folder = CACHE / "versions" / f"{core}-{hashlib.sha256(pins).hexdigest()[:12]}"
     if not (folder / "ready").exists():
@@ -87,6 +89,16 @@ def _environ(venv: Path) -> dict[str, str]:
     environ = {**os.environ, "PATH": os.pathsep.join([str(venv / "bin"), os.environ["PATH"]]), "VIRTUAL_ENV": str(venv)}
     environ["ANSIBLE_COLLECTIONS_PATH"] = str(collections(venv))
     return environ
+
+
+def test_the_environment_of_the_checkout_is_the_oldest() -> None:
+    """Every other stage runs on it."""
+    assert metadata.version("ansible-core").startswith("2.19.")
+
+
+def test_every_core_and_every_python_is_tried() -> None:
+    assert {"2.19", *OTHERS} == set(VERSIONS)
+    assert {HERE, *(VERSIONS[core][1] for core in OTHERS)} >= {"3.11", "3.12", "3.13"}
 
 
 @pytest.mark.parametrize("core", OTHERS)
