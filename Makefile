@@ -23,7 +23,7 @@ demo: venv ## Bring up the lab, play day 1 on it and judge it; with KUBECONFIG a
 	@.ci/demo
 
 ##@ Test it
-.PHONY: check test unit lint sanity versions lifecycle integration molecule cluster faults
+.PHONY: check test unit lint sanity versions lifecycle integration molecule scenario cluster faults
 check: venv ## The quick gates and the unit tests, within a minute
 	@$(pytest) --stages=static,unit,changed -n 2 $(ARGS)
 
@@ -52,6 +52,10 @@ integration: venv ## Against real Prometheus and Loki processes on loopback
 
 molecule: venv ## Every Molecule scenario, on the lab
 	@$(pytest) --stages=molecule $(ARGS)
+
+SCENARIO ?= default
+scenario: venv ## Molecule itself, of SCENARIO=default (on KUBECONFIG, with INVENTORY), lab or kind (wants Docker)
+	@MOLECULE_GLOB='molecule/*/molecule.yml' $(venv)/bin/molecule -c molecule/config.yml test -s $(SCENARIO) $(ARGS)
 
 cluster: venv ## What is true only of a live cluster, on the lab
 	@$(pytest) --stages=cluster -n 4 $(ARGS)
