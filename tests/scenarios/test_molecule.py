@@ -145,6 +145,17 @@ def test_the_real_charts_take_what_kind_sets(lab: Lab) -> None:
     assert "failed=0" in done.stdout
 
 
+def test_the_labs_inventory_goes_to_no_other_cluster(tmp_path: Path) -> None:
+    """Nothing of it is asked for: neither days nor verdicts nor evidence."""
+    kubeconfig = tmp_path / "production"
+    kubeconfig.write_text("apiVersion: v1\nkind: Config\n")
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+    done = molecule("default", environment)
+    assert done.returncode != 0
+    assert f"{kubeconfig} is not the lab's kubeconfig: say what is monitored there" in " ".join(done.stdout.split())
+    assert set(re.findall(r"^TASK \[(.*)\]", done.stdout, re.MULTILINE)) == {"Compare the kubeconfig with the lab's"}
+
+
 def test_the_default_scenario_makes_and_removes_no_cluster() -> None:
     settings = yaml.safe_load((ROOT / "molecule" / "default" / "molecule.yml").read_text())
     shared = yaml.safe_load((ROOT / "molecule" / "config.yml").read_text())
