@@ -23,7 +23,8 @@ def _kubectl(*words: str) -> str:
     if not Path(file).is_file():
         raise LabError(f"KUBECONFIG={file} is no file: set it to a cluster's file, or unset it to use the lab")
     doing = f"asking the cluster of KUBECONFIG={file}"
-    return run([program, "--request-timeout=10s", *words], doing=doing)
+    remedy = "see that it answers (`kubectl cluster-info`), or unset KUBECONFIG to use the lab"
+    return run([program, "--request-timeout=10s", *words], doing=doing, remedy=remedy)
 
 
 def up() -> None:

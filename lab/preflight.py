@@ -49,6 +49,8 @@ class Need:
 
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
+APT = "`make lab` again when apt-get works"
+
 NEEDS = (
     Need("ca-certificates", (str(images.CERTIFICATES),)),
     Need("conntrack", ("conntrack",)),
@@ -73,7 +75,8 @@ def check_root(command: str) -> None:
 def check(cold: bool) -> None:
     """Raise LabError for the first thing that is not as it must be. `cold`: programs are still to be built."""
     if platform.system() != "Linux" or images.architecture() not in images.ARCHITECTURES.values():
-        raise LabError(f"the lab runs on Linux on {' or '.join(images.ARCHITECTURES)}, this is {platform.platform()}")
+        raise LabError(f"the lab runs on Linux on {' or '.join(images.ARCHITECTURES)}, this is {platform.platform()}: "
+                       "set KUBECONFIG to a cluster instead")  # fmt: skip
     check_memory(Path("/proc/meminfo").read_text())
     for folder, needed, remedy in (
         (CACHE, DISK_COLD if cold else GIB, "free some, or set XDG_CACHE_HOME to a larger disk"),
@@ -123,10 +126,10 @@ def install_packages() -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise LabError(f"missing, and there is no apt-get to install them: {', '.join(missing)}")
+        raise LabError(f"there is no apt-get: install what is in Debian's packages {', '.join(missing)}")
     with step(f"installing Debian packages, which stay installed: {', '.join(missing)}"):
         # Debian starts a service as soon as it is installed, unless told that the machine is not to run any.
         quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        run(["apt-get", "update", "--quiet"], doing="apt-get update", env=quiet)
+        run(["apt-get", "update", "--quiet"], doing="apt-get update", env=quiet, remedy=APT)
         run(["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing],
-            doing=f"apt-get install {' '.join(missing)}", env=quiet, timeout=1800)  # fmt: skip
+            doing=f"apt-get install {' '.join(missing)}", env=quiet, timeout=1800, remedy=APT)  # fmt: skip

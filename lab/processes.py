@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-from .errors import LabError
+from .errors import RESTART, LabError
 from .run import MARK
 
 
@@ -62,5 +62,5 @@ def end_marked(seconds: float = 30) -> None:
             except ProcessLookupError:
                 continue
         if time.monotonic() > deadline:
-            raise LabError(f"these processes of the lab do not end: {left}")
+            raise LabError(f"these processes of the lab do not end: {left}: {RESTART}")
         time.sleep(0.1)

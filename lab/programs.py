@@ -15,14 +15,14 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
 import yaml
 
 from . import golang
-from .errors import LabError
+from .errors import BUILD_ON, LabError
 from .paths import CACHE, LAB
 from .progress import Step, step
 from .run import environment, last_words, run
@@ -102,6 +102,16 @@ def build_all() -> Path:
     return gather()
 
 
+def build_only(*names: str) -> Path:
+    """A folder with these programs, which one module has: all of its programs if they are built already, else these."""
+    (module,) = [module for module in modules() if set(names) <= {program.name for program in module.programs}]
+    if not built(module):
+        module = replace(module, programs=tuple(p for p in module.programs if p.name in names), share={})
+    if not built(module):
+        build(module)
+    return module.target / "bin"
+
+
 def build(module: Module) -> None:
     """Compile and link one module's programs into its target folder."""
     go = golang.find()
@@ -179,7 +189,10 @@ def _selected_version(go: Path, work: Path, module: str) -> str:
 
 
 def _go(go: Path, work: Path, *arguments: str) -> str:
-    return run([go, *arguments], doing=f"go {arguments[0]} for the lab", env=_go_environment(), cwd=work, timeout=1800)
+    return run(
+        [go, *arguments], doing=f"go {arguments[0]} for the lab", env=_go_environment(), cwd=work, timeout=1800,
+        remedy=BUILD_ON,
+    )  # fmt: skip
 
 
 def _compile(module: Module, go: Path, work: Path, flags: list[str], progress: Step) -> None:
@@ -201,7 +214,7 @@ def _compile(module: Module, go: Path, work: Path, flags: list[str], progress: S
             done += 1
             progress.update(done, total, "packages")
     if compiler.returncode:
-        raise LabError(f"compiling lab/go/{module.name}: {last_words(''.join(errors))}")
+        raise LabError(f"compiling lab/go/{module.name}: {last_words(''.join(errors))}: {BUILD_ON}")
     progress.result(f"{done} packages" + (f", {total - done} were in Go's cache" if done < total else ""))
 
 

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .errors import LabError
+from .errors import ANEW, LabError
 
 #: In the environment of every process the lab starts, and of all their children. `down` finds leftovers by it, so that
 #: nothing is ever ended because of its name.
@@ -40,10 +40,12 @@ def run(
     cwd: Path | None = None,
     stdin: str | None = None,
     timeout: float | None = 600,
+    remedy: str = ANEW,
 ) -> str:
     """Run to the end and return standard output. `timeout` in seconds.
 
-    Raises LabError, starting with `doing`, when the program is missing, fails or takes too long.
+    Raises LabError, starting with `doing` and ending with `remedy`, when the program is missing, fails or takes too
+    long.
     """
     words = [str(word) for word in command]
     try:
@@ -52,9 +54,10 @@ def run(
             timeout=timeout, check=False,
         )  # fmt: skip
     except FileNotFoundError as missing:
-        raise LabError(f"{doing}: {words[0]} is not installed") from missing
+        raise LabError(f"{doing}: {words[0]} is not installed: put it in PATH") from missing
     except subprocess.TimeoutExpired as late:
-        raise LabError(f"{doing}: {words[0]} did not end within {timeout:.0f} s") from late
+        raise LabError(f"{doing}: {words[0]} did not end within {timeout:.0f} s: {remedy}") from late
     if done.returncode != 0:
-        raise LabError(f"{doing}: {words[0]} ended with {done.returncode}: {last_words(done.stderr or done.stdout)}")
+        said = last_words(done.stderr or done.stdout)
+        raise LabError(f"{doing}: {words[0]} ended with {done.returncode}: {said}: {remedy}")
     return done.stdout

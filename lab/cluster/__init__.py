@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, cast
 
 from .. import images, node
-from ..errors import LabError
+from ..errors import ANEW, LabError
 from ..images import Image
 from ..node import configuration
 from ..paths import BIN, KUBECONFIG, LAB, STATE
@@ -81,7 +81,7 @@ def _import(image: Image, programs: Path) -> None:
         importer.wait()
         errors.seek(0)
         if importer.returncode:
-            raise LabError(f"importing {image.name}: {last_words(errors.read().decode(errors='replace'))}")
+            raise LabError(f"importing {image.name}: {last_words(errors.read().decode(errors='replace'))}: {ANEW}")
 
 
 def check_image_names(wanted: list[Image]) -> None:

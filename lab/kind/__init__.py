@@ -13,7 +13,7 @@ import shutil
 import subprocess
 
 from .. import cluster, golang, ownership, preflight, programs, sample
-from ..errors import LabError
+from ..errors import BUILD_ON, LabError
 from ..paths import BIN, CACHE, CHECKOUT, KUBECONFIG, LAB, LOGS, STATE
 from ..platform import secrets
 from ..progress import say, step
@@ -27,7 +27,7 @@ PIN = "sigs.k8s.io/kind@v0.33.0"
 STAND_IN = "docker.io/dataplatform-monitoring/stand-in:1"
 #: The platform with the images that a registry has.
 PARTS = {"kind/platform": secrets.ensure, "sinks": receivers.ensure}
-#: What `up` and the playbooks call; taken from the PATH, or built as for the native lab.
+#: What `up` and the playbooks call; taken from the PATH, or built as for the native lab, and nothing else of it.
 PROGRAMS = ("kubectl", "helm")
 #: Written last: a cluster without it is half made.
 COMPLETE = STATE / "kind"
@@ -37,7 +37,10 @@ def has_docker() -> bool:
     """Whether a Docker daemon answers; a client alone does not count."""
     if shutil.which("docker") is None:
         return False
-    return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=30).returncode == 0
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=30).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def up() -> None:
@@ -114,7 +117,7 @@ def _prepare() -> str:
     BIN.mkdir(parents=True, exist_ok=True)
     for name in PROGRAMS:
         if not (BIN / name).exists():
-            found = shutil.which(name) or programs.build_all() / "bin" / name
+            found = shutil.which(name) or programs.build_only(*PROGRAMS) / name
             (BIN / name).symlink_to(found)
     with step(f"building {STAND_IN}"):
         run(["docker", "build", "--quiet", "--tag", STAND_IN, LAB / "kind"], doing=f"building {STAND_IN}")
@@ -126,5 +129,5 @@ def _kind() -> str:
     folder = CACHE / "kind" / PIN.partition("@")[2]
     if not (folder / "kind").exists():
         with step(f"building {PIN}"):
-            run([golang.find(), "install", PIN], doing=f"building {PIN}", env={"GOBIN": str(folder)})
+            run([golang.find(), "install", PIN], doing=f"building {PIN}", env={"GOBIN": str(folder)}, remedy=BUILD_ON)
     return str(folder / "kind")

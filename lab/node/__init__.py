@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import processes
-from ..errors import LabError
+from ..errors import ANEW, RESTART, LabError
 from ..paths import BIN, LAB, LOGS, STATE
 from ..run import environment, run
 
@@ -93,7 +93,7 @@ def start() -> None:
     wait_for("process 1 of the node", lambda: processes.children(outer.pid) or outer.poll() is not None, 20)
     first = processes.children(outer.pid)
     if not first:
-        raise LabError(f"the node did not start: see {LOGS}/node.log")
+        raise LabError(f"the node did not start: see {LOGS}/node.log; {ANEW}")
     RECORD.write_text(json.dumps({"pid": first[0], "start": processes.start_time(first[0])}))
     _connect(first[0])
     wait_for(f"the supervisor (see {LOGS}/node.log)", SUPERVISOR_SOCKET.exists, 20)
@@ -123,7 +123,7 @@ def stop() -> None:
     current = pid()
     if current is not None:
         os.kill(current, signal.SIGKILL)
-        wait_for("the node's processes to end", lambda: processes.start_time(current) is None, 60)
+        wait_for("the node's processes to end", lambda: processes.start_time(current) is None, 60, RESTART)
     processes.end_marked()
     _disconnect()
     _remove_control_groups()
@@ -150,12 +150,12 @@ def supervisor(*words: str) -> str:
     )
 
 
-def wait_for(what: str, condition: Callable[[], object], seconds: float) -> None:
-    """Until `condition()` is true. Raises LabError naming `what` after `seconds`."""
+def wait_for(what: str, condition: Callable[[], object], seconds: float, remedy: str = ANEW) -> None:
+    """Until `condition()` is true. Raises LabError naming `what` and `remedy` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise LabError(f"waited {seconds:.0f} s in vain for {what}")
+            raise LabError(f"waited {seconds:.0f} s in vain for {what}: {remedy}")
         time.sleep(0.1)
 
 
@@ -185,7 +185,7 @@ def _connect(node: int) -> None:
 
 
 def _disconnect() -> None:
-    wait_for(f"the link {LINK} to go (`ip link delete {LINK}`)", _link_gone, 30)
+    wait_for(f"the link {LINK} to go", _link_gone, 30, f"`ip link delete {LINK}`, then `make lab-down`")
     routes = run(["ip", "route", "show", "type", "unreachable"], doing="reading routes")
     for network in NETWORKS:
         if network in routes:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: dataplatform.monitoring contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The workflow of the public forge: it runs what make runs, and what root leaves reaches the steps that are not root's."""
+"""The workflow of the public forge: it runs what make runs, and what root leaves reaches those who are not root."""
 
 from __future__ import annotations
 

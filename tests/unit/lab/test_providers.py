@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lab import __main__ as command
-from lab import kind, ownership
+from lab import kind, ownership, programs
 from lab.errors import LabError
 from lab.images import images
 from lab.paths import KUBECONFIG, LAB
@@ -74,6 +75,35 @@ def test_kind_replaces_no_native_lab(bare: pytest.MonkeyPatch) -> None:
     bare.setattr(ownership, "owner", lambda: {"checkout": "/elsewhere", "pins": "x"})
     with pytest.raises(LabError, match="remove it with LAB_PROVIDER=native make lab-down"):
         kind.build()
+
+
+def test_a_docker_that_does_not_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], **_options: object) -> None:
+        raise subprocess.TimeoutExpired(command, 30)
+
+    monkeypatch.setattr(kind.shutil, "which", lambda _name: "/usr/bin/docker")
+    monkeypatch.setattr(kind.subprocess, "run", hang)
+    assert not kind.has_docker()
+
+
+def test_kind_builds_no_more_than_it_calls(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where kubectl and helm are not installed: those two, not the whole of the native lab."""
+    made = []
+    bare.setattr(programs, "CACHE", tmp_path)
+    bare.setattr(programs, "build", made.append)
+    folder = programs.build_only(*kind.PROGRAMS)
+    (module,) = made
+    assert {program.name for program in module.programs} == {"kubectl", "helm"}
+    assert not module.share
+    assert folder == module.target / "bin"
+
+
+def test_what_the_native_lab_has_built_is_not_built_again(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bare.setattr(programs, "CACHE", tmp_path)
+    bare.setattr(programs, "build", lambda _module: pytest.fail("built"))
+    (main,) = [module for module in programs.modules() if module.name == "main"]
+    main.target.mkdir(parents=True)
+    assert programs.build_only(*kind.PROGRAMS) == main.target / "bin"
 
 
 @pytest.mark.parametrize(

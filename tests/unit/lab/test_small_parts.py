@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tomllib
 from configparser import RawConfigParser
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from lab import __main__ as command
-from lab import debian, golang, processes, progress, sample
+from lab import cluster, debian, golang, images, node, processes, programs, progress, sample
 from lab.cluster import storage
 from lab.errors import LabError
 from lab.node import configuration
@@ -154,16 +155,18 @@ class TestProcesses:
 
 class TestRun:
     def test_a_failure_names_what_program_and_last_words(self) -> None:
-        with pytest.raises(LabError, match=r"^making tea: sh ended with 3: no \| water$"):
+        with pytest.raises(
+            LabError, match=r"^making tea: sh ended with 3: no \| water: .*`make lab-down`, then `make lab`"
+        ):
             run(["sh", "-c", "echo no >&2; echo water >&2; exit 3"], doing="making tea")
 
     def test_a_missing_program(self) -> None:
-        with pytest.raises(LabError, match="making tea: kettle-of-nobody is not installed"):
+        with pytest.raises(LabError, match="making tea: kettle-of-nobody is not installed: put it in PATH"):
             run(["kettle-of-nobody"], doing="making tea")
 
     def test_a_program_that_hangs(self) -> None:
-        with pytest.raises(LabError, match="sleep did not end within 0 s"):
-            run(["sleep", "5"], doing="making tea", timeout=0.1)
+        with pytest.raises(LabError, match="sleep did not end within 0 s: drink water$"):
+            run(["sleep", "5"], doing="making tea", timeout=0.1, remedy="drink water")
 
     def test_log_lines_give_way_to_plain_words(self) -> None:
         assert last_words('E1123 17:20:52.1 1 x.go:1] "e"\nrefused\nrefused') == "refused"
@@ -171,6 +174,40 @@ class TestRun:
 
     def test_last_words_of_silence(self) -> None:
         assert last_words("\n \n") == "it said nothing"
+
+
+class TestWhatToDoNext:
+    """After a failure that explains itself no further."""
+
+    ANEW = r"`\.venv/bin/python -m lab logs` tells more; `make lab-down`, then `make lab`, starts anew$"
+
+    def test_a_wait_in_vain(self) -> None:
+        with pytest.raises(LabError, match=f"waited -1 s in vain for tea: {self.ANEW}"):
+            node.wait_for("tea", lambda: False, -1)
+
+    def test_processes_that_do_not_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        nobody = 2**22 + 1
+        monkeypatch.setattr(processes, "marked", lambda: [nobody])
+        with pytest.raises(LabError, match=rf"do not end: \[{nobody}\]: restart the machine, then `make lab-down`$"):
+            processes.end_marked(-1)
+
+    def test_an_image_that_containerd_does_not_take(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        image = images.images()[0]
+        monkeypatch.setattr(node, "entering", lambda: ["sh", "-c", "echo no space >&2; exit 1"])
+        monkeypatch.setattr(images, "write", lambda *_arguments: None)
+        monkeypatch.setattr(images.Image, "key", lambda *_arguments: "x")
+        monkeypatch.setattr(cluster, "IMPORTED", tmp_path / "images.json")
+        with pytest.raises(LabError, match=f"^importing {re.escape(image.name)}: no space: {self.ANEW}"):
+            cluster.import_images([image], tmp_path)
+
+    def test_a_program_that_does_not_compile(self, tmp_path: Path) -> None:
+        go = tmp_path / "go"
+        go.write_text("#!/bin/sh\ncase \"$*\" in *-export*) echo 'x.go:1: undefined: y' >&2; exit 1;; esac\necho a\n")
+        go.chmod(0o755)
+        (module,) = [module for module in programs.modules() if module.name == "minio"]
+        words = r"^compiling lab/go/minio: x\.go:1: undefined: y: `\.venv/bin/python -m lab build` goes on from there$"
+        with pytest.raises(LabError, match=words), progress.step("compiling") as step:
+            programs._compile(module, go, tmp_path, [], step)
 
 
 class TestSamplePlatform:
