@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab import programs
 from tests.awx import definitions
 
 DEFINITION = definitions.AWX / "execution-environment.yml"
@@ -74,10 +75,14 @@ def test_images_are_named_by_a_tag(context: Path) -> None:
 
 
 def test_programs_are_those_of_the_lab() -> None:
-    lab = (definitions.ROOT / "lab" / "images.yml").read_text()
+    """Built from Go modules there, which tell their version by the variables set at link time."""
     steps = " ".join(definitions.load(DEFINITION)["additional_build_steps"]["append_final"])
-    for image in re.findall(r"quay\.io/\S+:\S+", steps):
-        assert image in lab
+    copied = re.findall(r"--from=\S+:v?([\d.]+) \S+ /usr/local/bin/(\w+)", steps)
+    assert {name for _version, name in copied} == {"helm", "promtool", "amtool"}
+    lab = {program.name: program for module in programs.modules() for program in module.programs}
+    for version, name in copied:
+        told = [value for variable, value in lab[name].link.items() if variable.lower().endswith("version.version")]
+        assert told[0].removeprefix("v") == version, name
 
 
 class Galaxy(BaseHTTPRequestHandler):
