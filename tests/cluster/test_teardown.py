@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.awx.test_jobs import Awx
 from tests.lab_fixture import Lab
 
 from .plays import Play, ours, releases, snapshot, stranger
@@ -47,7 +48,10 @@ def test_a_teardown_leaves_data_and_credentials(played: Lab, tmp_path: Path) -> 
     before = ours(played)
     with stranger(played):
         cluster = snapshot(played)
-        Play(played, tmp_path, "teardown", "-e", "teardown_confirm=lab")
+        # As AWX does it when Run is chosen and the cluster is named.
+        Awx(played, tmp_path).launch(
+            "Monitoring teardown", {"teardown_confirm": "lab", "teardown_remove": ""}, job_type="run"
+        )
         assert releases(played) == set()
         assert ours(played) == {name for name in before if name.startswith(KEPT)} | CREDENTIALS | PARENTS
         assert snapshot(played).touched_strangers(cluster) == []
