@@ -23,12 +23,12 @@ SCENARIOS = ("lab", "default")
 
 
 #: Laid over the shared configuration, on a finished cluster: its first run says what a second one would.
-FINISHED = {"default": ["-c", "tests/scenarios/finished.yml"]}
+FINISHED = {"default": ("-c", "tests/scenarios/finished.yml")}
 
 
 def molecule(scenario: str, environment: dict[str, str], *more: str) -> subprocess.CompletedProcess[str]:
-    """Run molecule as a user would, with the shared configuration, and what is laid over it."""
-    more = (*FINISHED.get(scenario, []), *more)
+    """Run molecule as a user would, with the shared configuration and what is laid over it."""
+    more = more or FINISHED.get(scenario, ())
     return subprocess.run(
         ["molecule", "-c", "molecule/config.yml", *more, "test", "--scenario-name", scenario],
         cwd=ROOT, env={**environment, "MOLECULE_GLOB": "molecule/*/molecule.yml", "NO_COLOR": "1"},
@@ -100,6 +100,24 @@ def test_scenario_default(lab_scenario: Run, lab: Lab) -> None:
     assert done.returncode == 0, f"{done.stdout[-12000:]}\n{done.stderr[-6000:]}"
     recaps = re.findall(r"^lab +: ok=\d+ +changed=(\d+)", done.stdout, re.MULTILINE)
     assert recaps and set(recaps) == {"0"}, done.stdout[-12000:]
+
+
+def test_evidence_of_a_failure_is_kept_and_the_run_fails(lab: Lab, tmp_path: Path) -> None:
+    done = molecule("default", lab.environment(EVIDENCE=str(tmp_path)), "-c", "tests/scenarios/broken.yml")
+    told = f"{done.stdout[-12000:]}\n{done.stderr[-6000:]}"
+    assert done.returncode != 0, told
+    # What failed is told, and the evidence does not hide it.
+    assert "broken: colour: unknown key" in " ".join(done.stdout.split()), told
+    folder = tmp_path / "lab" / "molecule-failure"
+    assert f"Evidence of the failure: {folder}" in done.stdout, told
+    for kind in ("Event", "Pod", "Node"):
+        objects = json.loads((folder / f"{kind.lower()}s.json").read_text())
+        assert {item["kind"] for item in objects} == {kind}
+    pods = [item["metadata"] for item in json.loads((folder / "pods.json").read_text())]
+    logs = {path.stem: path.read_text() for path in folder.glob("*.log")}
+    assert set(logs) == {pod["name"] for pod in pods if pod["namespace"] == "monitoring"}
+    assert [name for name, text in logs.items() if "level=" in text or "caller=" in text]
+    assert all((path.stat().st_mode & 0o077) == 0 for path in [folder, *folder.iterdir()])
 
 
 def test_every_scenario_is_run_or_known() -> None:
