@@ -148,19 +148,29 @@ def test_what_kind_shares_is_understood(playbook: str) -> None:
 def test_the_real_charts_take_what_kind_sets(lab: Lab) -> None:
     """Nothing is installed: Helm renders the charts with the values of inventories/kind, and the cluster reads them."""
     charts = Path(os.environ["CHARTS"])
-    names = {
-        "prometheus_operator_chart_ref": "kube-prometheus-stack",
-        "loki_chart_ref": "loki",
-        "loki_agent_chart_ref": "alloy",
+    # As for `make lab`; the agent that kind has is tried where its chart is there too.
+    agent = "alloy" if (charts / "alloy").is_dir() else "promtail"
+    options = {
+        "prometheus_operator_chart_ref": str(charts / "kube-prometheus-stack"),
+        "loki_chart_ref": str(charts / "loki"),
+        "loki_agent": agent,
+        "loki_agent_chart_ref": str(charts / agent),
+        "__lab_agents": [{"name": agent, "kind": agent}],
     }
-    options = [option for name, chart in names.items() for option in ("-e", f"{name}={charts / chart}")]
     done = subprocess.run(
-        ["ansible-playbook", "--check", "--diff", "-i", "inventories/kind", "playbooks/day1.yml", *options],
-        cwd=ROOT, env=lab.environment(),
+        ["ansible-playbook", "--check", "--diff", "-i", "inventories/kind", "playbooks/day1.yml",
+         "-e", json.dumps(options)],
+        cwd=ROOT, env=lab.environment(ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_NOCOLOR="1"),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-4000:]}"
-    assert "failed=0" in done.stdout
+    results = [task["hosts"]["kind"] for play in json.loads(done.stdout)["plays"] for task in play["tasks"]]
+    shown = "\n".join(part["after"] for result in results for part in result.get("diff") or [] if "after" in part)
+    images = set(re.findall(r"^\s*(?:- )?image: \"?([^\s\"]+)", shown, re.MULTILINE))
+    # What the native lab cannot have.
+    assert "Deployment monitoring/kube-prometheus-stack-grafana" in str([result.get("objects") for result in results])
+    for name in ("docker.io/grafana/grafana", "quay.io/prometheus/prometheus", "quay.io/prometheus/node-exporter"):
+        assert [image for image in images if image.startswith(f"{name}:")], images
 
 
 def test_the_labs_inventory_goes_to_no_other_cluster(tmp_path: Path) -> None:
