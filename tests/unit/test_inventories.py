@@ -54,7 +54,7 @@ def test_every_variable_is_asked_for(inventory: str) -> None:
         assert extra == set()
 
 
-@pytest.mark.parametrize("inventory", INVENTORIES)
+@pytest.mark.parametrize("inventory", sorted({*INVENTORIES} - {"lab"}))  # that one is played all the time
 def test_the_roles_take_what_is_set(inventory: str, tmp_path: Path) -> None:
     playbook = tmp_path / "validate.yml"
     playbook.write_text(PLAY)
