@@ -37,17 +37,17 @@ class Suite(NamedTuple):
     tests: dict[str, Any]
 
 
-def alerts_of(kind: str) -> Mapping[str, Any]:
+def alerts_of(kind: str, packs: _packs.Packs | None = None) -> Mapping[str, Any]:
     """The alerts of a pack as written, or of the role's own file."""
-    return _rules_files.alerts() if kind == "general" else _packs.load().own(kind).get("alerts", {})
+    return _rules_files.alerts() if kind == "general" else (packs or _packs.load()).own(kind).get("alerts", {})
 
 
-def catalogue_of(kind: str) -> dict[str, Any]:
+def catalogue_of(kind: str, packs: _packs.Packs | None = None) -> dict[str, Any]:
     """A catalogue with one entry `x` of a kind, expected to have two targets; for the role's own file with an SLO."""
     entry = {"name": JOB, "kind": kind if kind != "general" else "generic", "namespace": "place", "min_targets": 2}
     entry |= {"team": "owners", "severity": "critical", "adopt": True, "job": JOB, "probe": {"url": _PROBE_URL}}
     entry |= {"slo": {"objective": 99.9, "window": "30d"}} if kind == "general" else {}
-    found = _catalogue_resolve.resolve([entry], _packs.load(), {}, "monitoring", now="2026-01-01T00:00:00Z")
+    found = _catalogue_resolve.resolve([entry], packs or _packs.load(), {}, "monitoring", now="2026-01-01T00:00:00Z")
     return {**found, "entries": found["entries"][:1], "prober": {"url": "blackbox-exporter.monitoring.svc:9115"}}
 
 
@@ -58,12 +58,12 @@ def suites() -> Iterator[Suite]:
             yield suite(kind)
 
 
-def suite(kind: str) -> Suite:
-    """Rules and tests of one kind."""
-    objects = _rules.catalogue_rules(catalogue_of(kind), SETTINGS)
+def suite(kind: str, packs: _packs.Packs | None = None) -> Suite:
+    """Rules and tests of one kind, of a user's packs if they are given."""
+    objects = _rules.catalogue_rules(catalogue_of(kind, packs), SETTINGS)
     every = [rule for item in objects for group in item["spec"]["groups"] for rule in group["rules"]]
     rules = {rule["alert"]: rule for rule in every if "alert" in rule}
-    own = {name: rules[name] for name in alerts_of(kind)}
+    own = {name: rules[name] for name in alerts_of(kind, packs)}
     groups = [
         {
             "interval": case.get("interval", "1m"),
@@ -79,7 +79,7 @@ def suite(kind: str) -> Suite:
                 }
             ],
         }
-        for name, alert in alerts_of(kind).items()
+        for name, alert in alerts_of(kind, packs).items()
         for number, case in enumerate(alert.get("tests", ()))
     ]
     return Suite(
