@@ -84,12 +84,14 @@ class Settings:
 
     :param config: the native structure; then every setting but namespace, receivers_secret and templates is unused.
     :param keys: names of the keys that the receivers' Secret has; None when they could not be read.
+    :param mailbox_given: whether the inventory names the mailbox, be it the default's own.
     """
 
     config: Native = dataclasses.field(default_factory=dict)
     namespace: str = "monitoring"
     receivers_secret: str = "alertmanager-receivers"  # noqa: S105 - its name
     keys: list[str] | None = None
+    mailbox_given: bool = True
     required_receivers: list[str] = dataclasses.field(default_factory=lambda: ["email"])
     email_to: str = "ops@254carbon.com"
     email_from: str = "alertmanager@254carbon.com"
@@ -315,6 +317,11 @@ class Settings:
             found.append(
                 f"No heartbeat: {WATCHDOG} goes nowhere, and nobody learns that Prometheus or Alertmanager is dead. "
                 f"Set alertmanager_heartbeat_url, or put heartbeat_url into {secret}."
+            )
+        if there["email"] and not self.mailbox_given and self.email_to == Settings.email_to:
+            found.append(
+                f"Mails go to {self.email_to} through {self.email_smarthost}, for the inventory names no mailbox. "
+                "Name yours: alertmanager_email_to: ops@example.com"
             )
         if not there["email"]:
             found.append("No receiver email: alertmanager_email_to is empty.")

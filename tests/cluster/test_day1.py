@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab_fixture import Lab
+from tests.docs_samples import ROOT, samples
+from tests.lab_fixture import STATE, Lab
 
 from .leaks import canaries, leaks
 from .plays import Play, ours, releases, snapshot, stranger
@@ -50,6 +53,26 @@ def _free_volumes(lab: Lab) -> None:
     for volume in json.loads(lab.kubectl("get", "pv", "-o", "json").stdout)["items"]:
         if volume["status"].get("phase") == "Released":
             lab.kubectl("patch", "pv", volume["metadata"]["name"], "--type=merge", "-p", '{"spec":{"claimRef":null}}')
+
+
+def test_the_readme_s_inventory_in_check_mode(bare: Lab, tmp_path: Path) -> None:
+    """A new user's first look: README's inventory and settings, with the lab's own charts in place of upstream's."""
+    given = [one.text for one in samples("yaml", pages=[ROOT / "README.md"])]
+    (tmp_path / "group_vars").mkdir()
+    for name, text in zip(("inventory.yml", "group_vars/all.yml"), given, strict=True):
+        (tmp_path / name).write_text(text)
+    before = ours(bare)
+    for day in ("day1", "day2"):
+        done = subprocess.run(
+            ["ansible-playbook", "-i", str(tmp_path / "inventory.yml"), f"dataplatform.monitoring.{day}", "--check",
+             "--diff", "-e", "@inventories/lab/group_vars/all/lab.yml", "-e", f"__lab_state={STATE}",
+             "-e", f"monitoring_helm_binary={bare.bin / 'helm'}"],
+            cwd=ROOT, env=bare.environment(ANSIBLE_NOCOLOR="1"), capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+        assert re.search(r"^production +: .* changed=[1-9]", done.stdout, re.MULTILINE), done.stdout[-2000:]
+        assert "for the inventory names no mailbox" not in done.stdout
+    assert ours(bare) == before, "a check run changed something"
 
 
 def test_a_check_run_announces_exactly_what_the_next_run_creates(bare: Lab, tmp_path: Path) -> None:

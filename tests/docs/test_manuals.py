@@ -30,7 +30,7 @@ from tests.docs_samples import (
 )
 
 READMES = [ROOT / "awx" / "README.md", *sorted((ROOT / "roles").glob("*/README.md"))]
-LANGUAGES = {"sh", "yaml", "promql", "logql", "console", ""}
+LANGUAGES = {"sh", "yaml", "json", "promql", "logql", "console", ""}
 
 
 def anchors(text: str) -> set[str]:
@@ -65,6 +65,7 @@ def test_few_samples_are_outlines() -> None:
     """Everything else is executed, by the tests beside this one or by one that is named and there."""
     assert len(FATES["outlines"]) <= 5
     assert set(FATES["outlines"]) <= {str(one) for one in samples()}
+    assert [str(one) for one in samples("json") if not played(one)] == []
 
 
 @pytest.mark.parametrize("entry", FATES["played"], ids=lambda entry: entry["sample"])
@@ -74,7 +75,7 @@ def test_what_plays_a_sample_is_there(entry: dict[str, str]) -> None:
     assert not name or f"def {name}(" in text
     meant = [
         line or one.text
-        for one in samples("yaml", *COMMANDS)
+        for one in samples("yaml", "json", *COMMANDS)
         for line in (one.lines if one.language in COMMANDS else [""])
         if played(one, line) == entry["test"] and re.search(entry["sample"], line or one.text, re.MULTILINE)
     ]

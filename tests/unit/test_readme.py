@@ -28,7 +28,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_ten_line_inventory_is_a_valid_catalogue() -> None:
-    (text,) = blocks(ROOT / "README.md", "yaml")
+    text, _mail = blocks(ROOT / "README.md", "yaml")
     inventory: dict[str, Any] = yaml.safe_load(text)
     services = inventory["all"]["hosts"]["production"]["monitoring_services"]
     validate = catalogue.FilterModule().filters()["catalogue_validate"]

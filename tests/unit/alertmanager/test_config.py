@@ -117,6 +117,20 @@ def test_a_receiver_without_its_key_does_not_exist_and_a_note_says_so():
     assert "No receiver pagerduty" in notes and "No receiver slack" in notes and "No heartbeat" in notes
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"mailbox_given": False}, True),
+        ({"mailbox_given": True}, False),
+        ({"mailbox_given": False, "email_to": "ops@example.com"}, False),
+        ({"mailbox_given": False, "email_to": ""}, False),
+    ],
+)
+def test_a_mailbox_that_nobody_named_is_told(settings, told):
+    notes = Settings.of({"keys": ALL_KEYS, **settings}).notes()
+    assert any(note.endswith("alertmanager_email_to: ops@example.com") for note in notes) is told
+
+
 def test_the_older_pagerduty_key_is_accepted_with_a_note():
     made = Settings.of({"keys": ["smtp_auth_password", "pagerduty_service_key"]})
     by_name = {item["name"]: item for item in _alertmanager_config.build(made)["receivers"]}
