@@ -19,7 +19,7 @@ ARGS ?=
 
 ##@ Try it
 .PHONY: demo
-demo: venv ## Bring up the lab, play day 1 on it and judge it; with KUBECONFIG and INVENTORY: on that cluster
+demo: venv ## Bring up the lab, play days 1 to 3 on it and judge it; with KUBECONFIG and INVENTORY: on that cluster
 	@.ci/demo
 
 ##@ Test it
@@ -75,7 +75,7 @@ lab-status: venv ## Say what runs, and where its kubeconfig is
 	@$(venv)/bin/python -m lab status
 
 ##@ Work on it
-.PHONY: venv lock docs pictures clean help
+.PHONY: venv lock reference docs pictures clean help
 venv: $(venv)/.stamp ## Make or refresh .venv: pinned tools, and this checkout as dataplatform.monitoring
 $(venv)/.stamp: requirements-dev.txt .ci/venv
 	@.ci/venv

@@ -74,7 +74,6 @@ STAGES = (
             "tests/awx",
             "tests/docs",
             "tests/evidence",
-            "tests/foreign",
         ),
     ),
     # Day 1 first, which wants a bare lab; the scenarios go on from there.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The ten success criteria of the plan, in its words, each from the verdicts. PRIVATE to the collection.
+"""The ten success criteria, each from the verdicts. PRIVATE to the collection.
 
 Pure functions. A criterion says no more than its words: "15+ targets" holds while one target more is down, and its
 evidence names that one. What was not judged is told with the day that brings it, never taken as met.
@@ -27,7 +27,7 @@ Criterion = dict[str, t.Any]
 MIN_TARGETS, MIN_BOARDS = 15, 6
 #: Served by the operator of kube-prometheus-stack; without one of them a day of ours cannot work.
 KINDS = ("alertmanagers", "podmonitors", "probes", "prometheuses", "prometheusrules", "servicemonitors")
-#: Kind of integration -> its name in the plan.
+#: Kind of integration -> its name in the criteria.
 CHANNELS = {"email": "e-mail", "slack": "Slack", "pagerduty": "PagerDuty"}
 #: Sets of objects that tell that a day was played (module cluster_info, C(sets)).
 _PLAYED = {2: frozenset({"alertmanager", "rules"}), 3: frozenset({"dashboards"})}
@@ -343,7 +343,7 @@ def _services(seen: _Evidence) -> Criterion:
     return _as(_worst(checks), evidence + _tail(checks))
 
 
-#: In the words and the order of the plan.
+#: In their order.
 CRITERIA: tuple[tuple[str, t.Callable[[_Evidence], Criterion]], ...] = (
     ("Prometheus Operator running with CRDs", _operator),
     ("15+ metrics targets scraping successfully", _targets),

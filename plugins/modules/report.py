@@ -52,7 +52,7 @@ options:
     type: raw
   criteria:
     description:
-      - Whether the ten success criteria of the plan are derived, printed as one table and kept.
+      - Whether the ten success criteria are derived, printed as one table and kept.
       - They are told, and do not make the run fail; checks do.
     type: bool
     default: false

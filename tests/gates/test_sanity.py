@@ -60,6 +60,8 @@ def test_reference_is_written_without_a_complaint(tmp_path: Path) -> None:
     )  # fmt: skip
     modules = {path.stem for path in (collection_copy.ROOT / "plugins" / "modules").glob("*.py")}
     assert modules <= {path.stem.removesuffix("_module") for path in tmp_path.glob("*_module.rst")}
+    roles = {path.name for path in (collection_copy.ROOT / "roles").iterdir() if path.is_dir()}
+    assert roles <= {path.stem.removesuffix("_role") for path in tmp_path.glob("*_role.rst")}
 
 
 def test_nothing_is_ignored() -> None:

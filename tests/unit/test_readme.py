@@ -42,6 +42,13 @@ def test_every_make_target_that_is_told_exists() -> None:
     assert sorted(told - targets) == []
 
 
+def test_every_make_target_is_phony() -> None:
+    """But for the one that is a file: what is there under a target's name would keep it from being made."""
+    text = (ROOT / "Makefile").read_text()
+    phony = {word for line in re.findall(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE) for word in line.split()}
+    assert set(re.findall(r"^([a-z-]+):", text, flags=re.MULTILINE)) == phony
+
+
 def _code(page: Path) -> list[str]:
     text = page.read_text()
     return re.findall(r"`([^`\n]+)`", text) + re.findall(r"^```\w*\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)

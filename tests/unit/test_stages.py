@@ -14,6 +14,10 @@ def test_every_file_of_tests_has_a_stage() -> None:
     assert [name for name in files if stages.stage_of(name) is None] == []
 
 
+def test_every_path_of_a_stage_exists() -> None:
+    assert [path for stage in stages.STAGES for path in stage.paths if not (stages.ROOT / path).exists()] == []
+
+
 def test_stages_run_from_cheap_to_dear_whatever_the_order_asked() -> None:
     assert [stage.name for stage in stages.chosen("unit,static")] == ["static", "unit"]
 
