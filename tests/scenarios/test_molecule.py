@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.dataplatform.monitoring.plugins.module_utils import _criteria
 
 from tests.cluster import leaks
 from tests.lab_fixture import Lab
@@ -93,13 +94,21 @@ def test_no_credential_shows(lab: Lab, lab_scenario: Run, where: str) -> None:
     assert leaks.leaks(text, leaks.canaries(lab)) == []
 
 
-def test_scenario_default(lab_scenario: Run, lab: Lab) -> None:
-    """On any cluster; here it finds a finished one, and must change nothing."""
-    environment = lab.environment(INVENTORY="inventories/lab")
+def test_scenario_default(lab_scenario: Run, lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """On any cluster; here it finds a finished one, must change nothing, and its verdict is that all is there."""
+    environment = lab.environment(INVENTORY="inventories/lab", ANSIBLE_CALLBACKS_ENABLED="ansible.posix.timer")
+    before = set((ROOT / "evidence").glob("lab/*-verify"))
     done = molecule("default", environment)
     assert done.returncode == 0, f"{done.stdout[-12000:]}\n{done.stderr[-6000:]}"
     recaps = re.findall(r"^lab +: ok=\d+ +changed=(\d+)", done.stdout, re.MULTILINE)
     assert recaps and set(recaps) == {"0"}, done.stdout[-12000:]
+    (written,) = set((ROOT / "evidence").glob("lab/*-verify")) - before
+    verdict = json.loads((written / "verdict.json").read_text())
+    assert _criteria.line(verdict["criteria"]) == "10 of 10 success criteria met", verdict["criteria"]
+    assert not verdict["failed"]
+    times = re.findall(r"Playbook run took (.*)", done.stdout)
+    with capsys.disabled():
+        print(f"\nverify.yml: 10 of 10 criteria, in {times[-1] if times else 'unknown time'}")
 
 
 def test_evidence_of_a_failure_is_kept_and_the_run_fails(lab: Lab, tmp_path: Path) -> None:
