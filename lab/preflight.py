@@ -57,6 +57,9 @@ NEEDS = (
     Need("containerd", ("containerd",)),
     Need("containernetworking-plugins", tuple(str(folder / "ptp") for folder in configuration.CNI_PROGRAMS)),
     Need("busybox-static", tuple(map(str, images.BUSYBOX))),
+    # Not for the lab: the runbooks, which are tried on it, call them.
+    Need("curl", ("curl",)),
+    Need("jq", ("jq",)),
     Need("iproute2", ("ip",)),
     Need("mmdebstrap", ("mmdebstrap",)),
     Need("mount", ("mount",)),

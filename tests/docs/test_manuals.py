@@ -88,6 +88,8 @@ def test_what_the_lab_answers_is_asked() -> None:
     assert [one for one in FATES["answers"] if not any(re.search(one["line"], line) for line in lines)] == []
     text = "".join(lines)
     assert [name for name in FATES["variables"] if f"${name}" not in text] == []
+    queries = "".join(one.text for one in samples("promql"))
+    assert [name for name in FATES["metrics"] if name not in queries] == []
     assert [page for page in FATES["variables_of"] if not (ROOT / page).exists()] == []
 
 
