@@ -72,6 +72,7 @@ def test_the_readme_s_inventory_in_check_mode(bare: Lab, tmp_path: Path) -> None
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
         assert re.search(r"^production +: .* changed=[1-9]", done.stdout, re.MULTILINE), done.stdout[-2000:]
         assert "for the inventory names no mailbox" not in done.stdout
+    assert "to: ops@example.com" in done.stdout and "smtp_smarthost: smtp.example.com:587" in done.stdout
     assert ours(bare) == before, "a check run changed something"
 
 
