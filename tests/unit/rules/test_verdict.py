@@ -143,7 +143,8 @@ def test_what_is_on_its_way_is_waited_for() -> None:
     found = verdict(make.snapshot(make.replica()))
     assert codes(found) == ["rule_set_not_loaded"]
     assert not found.final
-    assert "kubectl -n monitoring annotate prometheusrule alerts-x --overwrite looked-at=" in found.check["cause"]["fix"]
+    fix = "kubectl -n monitoring annotate prometheusrule alerts-x --overwrite looked-at="
+    assert fix in found.check["cause"]["fix"]
 
 
 def test_a_reload_that_fails_is_told() -> None:
