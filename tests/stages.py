@@ -94,6 +94,7 @@ PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("tests/cluster/test_manuals.py",),
         ("tests/cluster/test_discover.py", "tests/cluster/test_applyset.py"),
         ("tests/cluster/test_roles.py",),
+        ("tests/awx/test_jobs.py",),
     ),
     # The platform; and the receivers of its alerts, then another Alertmanager: both take up an AlertmanagerConfig, and
     # what is being sent while one loads its configuration is given up.

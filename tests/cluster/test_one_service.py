@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.awx.test_jobs import Awx, judged
 from tests.lab_fixture import Lab
 
-from .plays import RECORDS, Play, label, ours
+from .plays import RECORDS, label, ours
 
 #: Runs on the lab, and nobody monitors it.
 ENTRY = {
@@ -55,36 +55,41 @@ class Verdicts:
         return {verdict: checks for verdict, checks in found.items() if checks}
 
 
+@pytest.fixture(scope="module")
+def awx(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Awx:
+    return Awx(lab, tmp_path_factory.mktemp("awx"))
+
+
 def test_one_entry_brings_everything_and_takes_it_away(
-    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    awx: Awx, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = tmp_path / "orders.yml"
-    given.write_text(yaml.safe_dump({"all": {"hosts": {"lab": {"lab_more_services": [ENTRY]}}}}))
+    """Day by day, and then the whole site, as AWX plays them: for once these jobs have something to do."""
     if not any("dashboards" in name for name in ours(lab)):
         lab.playbook("site")
     before, untouched = ours(lab), traces(lab)
+    given = {"lab_more_services": [ENTRY], "monitoring_evidence_dir": str(tmp_path / "with")}
 
     began = time.monotonic()
     try:
-        added = Play(lab, tmp_path / "with", "site", "-i", str(given), check=False)
+        for day in ("Monitoring day 1", "Monitoring day 2", "Monitoring day 3"):
+            assert judged(awx, day, **given).changed
         took = time.monotonic() - began
         there, spoken = ours(lab) - before, traces(lab) - untouched
     finally:
         began = time.monotonic()
-        Play(lab, tmp_path / "without", "site")
+        judged(awx, "Monitoring site", monitoring_evidence_dir=str(tmp_path / "without"))
         took_back = time.monotonic() - began
 
-    assert added.returncode == 0, added.text[-6000:]
     assert {"ServiceMonitor team-a/orders", "PrometheusRule monitoring/alerts-orders"} <= there
     assert any(name.startswith("Probe ") for name in there), there
     # Rows and panels, beside the rules.
     assert any(name.startswith("ConfigMap ") for name in spoken), spoken
-    judged = Verdicts(tmp_path / "with")
-    service = judged.of_the_service()
+    verdicts = Verdicts(tmp_path / "with")
+    service = verdicts.of_the_service()
     assert {"scrape", "workloads", "rules", "slo"} <= set(service), service
     assert {"orders", "orders-probe"} <= set(service["scrape"])
     assert {status for checks in service.values() for status in checks.values()} == {"ok"}, service
-    assert judged.status["logs"]["namespace team-a"] == "ok"
+    assert verdicts.status["logs"]["namespace team-a"] == "ok"
 
     assert ours(lab) == before
     assert traces(lab) == untouched
