@@ -20,6 +20,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.modules import alertmanager_silence, follow_alert
 
+from tests.awx.test_jobs import Awx, judged
 from tests.lab_fixture import ROOT, Lab
 
 DRILL = "dataplatform.monitoring/drill"
@@ -108,6 +109,7 @@ def children(pid: int) -> list[int]:
 
 
 WORKLOAD = "doris-be"
+DRILL_JOB = "Monitoring fire drill"
 
 
 @dataclasses.dataclass
@@ -221,9 +223,10 @@ def test_the_next_drill_sweeps_and_keeps_the_heartbeat_silent(alerting, marked, 
         ends = int(expr.rpartition("< ")[2].rstrip(")"))
         assert 0 < ends - time.time() <= 600
     silence(marked, capsys, comment="DRILL XXXXXX: left by a drill that was killed", duration="1h")
-    done = marked.playbook("fire_drill", "-e", "drill_heartbeat=100", "-e", f"monitoring_evidence_dir={tmp_path}")
-    assert rules() == [] and f"(item={left[0].rpartition('/')[2]})" in done.stdout
-    assert "(item=DRILL XXXXXX: left by a drill that was killed)" in done.stdout
+    # As AWX plays it, whose workflow reads its verdict.
+    job = judged(Awx(marked, tmp_path / "awx"), DRILL_JOB, drill_heartbeat=100, monitoring_evidence_dir=str(tmp_path))
+    assert rules() == [] and f"(item={left[0].rpartition('/')[2]})" in job.output
+    assert "(item=DRILL XXXXXX: left by a drill that was killed)" in job.output
     assert silence(marked, capsys, state="absent")["silences"] == []
     [evidence] = tmp_path.glob("*/*/verdict.json")
     verdicts = {item["name"]: item["checks"] for item in json.loads(evidence.read_text())["verdicts"]}
