@@ -37,8 +37,10 @@ def recaps(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     playbook = tmp_path_factory.mktemp("roles") / "alone.yml"
     playbook.write_text(yaml.safe_dump([play(role) for role in ROLES], sort_keys=False))
     inventories = ["-i", "inventories/lab", "-i", ",".join(f"alone-{role}" for role in ROLES) + ","]
+    # Hosts that only the command line names lie in no folder; the lab's inventory looks beside its own.
+    options = ["-e", "monitoring_cluster_name=lab", "-e", f"inventory_dir={ROOT / 'inventories' / 'lab'}"]
     done = lab._run(
-        ["ansible-playbook", "--check", *inventories, str(playbook), "-e", "monitoring_cluster_name=lab"],
+        ["ansible-playbook", "--check", *inventories, str(playbook), *options],
         check=False, timeout=300, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_NOCOLOR="1",
     )  # fmt: skip
     return {**json.loads(done.stdout[done.stdout.index("{") :]), "errors": done.stderr}
