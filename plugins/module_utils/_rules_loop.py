@@ -48,24 +48,28 @@ def judge_until_final(
     sleep: t.Callable[[float], None] = time.sleep,
     url: str = "",
 ) -> Outcome:
-    """Judge in rounds. A server that does not answer is asked again, unless it is a matter of permissions.
+    """Judge in rounds. A server that does not answer is asked again, unless it is a matter of permissions. Where it
+    answered before, and only the last time did not, it is asked once more than the time allows: what was seen a moment
+    ago is not lost by one answer.
 
     :param timeout: seconds in all, on the monotonic clock. :param url: address of a Prometheus that is asked directly.
     """
     begin = clock()
     reading = Reading()
-    rounds = 0
+    rounds, answered = 0, False
     while True:
         rounds += 1
         snapshot: Snapshot | None = None
         try:
             snapshot = source.snapshot()
             judgements = _round(expectations, snapshot, source, reading, others, rerun)
-            final = all(one.final for one in judgements)
+            final, again = all(one.final for one in judgements), False
+            answered = True
         except ApiError as exc:
             judgements, final = _unreached(expectations, exc, others, url), isinstance(exc, ApiForbidden)
+            again, answered = answered, False
         passed = clock() - begin
-        if final or passed + _PAUSE > timeout:
+        if final or (passed + _PAUSE > timeout and not again):
             return Outcome(judgements, snapshot, passed, rounds)
         sleep(_PAUSE)
         if source.series is not None:

@@ -95,6 +95,8 @@ def verdict(expectations: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         "expectations": expectations,
         "report_only": True,
         "timeout": 60,
+        # SLOs that are evaluated every five seconds may have the same Prometheus.
+        "query_timeout": 30,
     }
     results: list[dict[str, Any]] = []
     with (

@@ -375,6 +375,14 @@ def test_the_loop_ends_with_its_time() -> None:
     assert done.judgements[0].check["cause"]["code"] == "rule_set_not_loaded"
 
 
+def test_what_was_seen_is_not_lost_because_the_last_answer_did_not_come() -> None:
+    seen = make.snapshot(make.replica())
+    done = run(seen, ApiUnreachable("busy"), seen, timeout=4)
+    assert (done.rounds, done.judgements[0].check["cause"]["code"]) == (3, "rule_set_not_loaded")
+    gone = run(seen, ApiUnreachable("gone"), ApiUnreachable("gone"), seen, timeout=4)
+    assert (gone.rounds, gone.judgements[0].check["cause"]["code"]) == (3, "server_unreachable")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "rounds"),
     [(ApiUnreachable("gone"), "server_unreachable", 7), (ApiForbidden("no"), "access_forbidden", 1)],
