@@ -48,6 +48,7 @@ def recaps(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_alone_finds_all_done(recaps: dict[str, Any], role: str) -> None:
+    assert f"alone-{role}" in recaps["stats"], "not played: a role before it failed"
     told = [
         (task["task"]["name"], task["hosts"][f"alone-{role}"].get("msg"))
         for play in recaps["plays"]
