@@ -82,8 +82,8 @@ def test_one_entry_brings_everything_and_takes_it_away(
 
     assert {"ServiceMonitor team-a/orders", "PrometheusRule monitoring/alerts-orders"} <= there
     assert any(name.startswith("Probe ") for name in there), there
-    # Rows and panels, beside the rules.
-    assert any(name.startswith("ConfigMap ") for name in spoken), spoken
+    # A row of the service's own, and its objective.
+    assert {"ConfigMap monitoring/dashboard-overview", "ConfigMap monitoring/dashboard-slo"} <= spoken, spoken
     verdicts = Verdicts(tmp_path / "with")
     service = verdicts.of_the_service()
     assert {"scrape", "workloads", "rules", "slo"} <= set(service), service
