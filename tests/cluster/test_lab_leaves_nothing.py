@@ -206,7 +206,7 @@ def test_up_after_a_crash_starts_anew_and_up_again_changes_nothing(before: dict[
 OUT = """
 import json, socket, time
 told = []
-for call in (lambda: socket.create_connection(("192.0.2.1", 443), 20), lambda: socket.getaddrinfo("pypi.org", 443)):
+for call in (lambda: socket.create_connection(("192.0.2.1", 443), 20), lambda: socket.getaddrinfo("example.com", 443)):
     began = time.monotonic()
     try:
         call()
