@@ -13,6 +13,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _alertmanager_config,
     _alertmanager_expectations,
     _alertmanager_refusals,
+    _routing_checks,
 )
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_refusals import KEY, Place
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._alertmanager_settings import (
@@ -58,8 +59,8 @@ def plan(
     place = Place(made.namespace, secret, made.receivers_secret)
     config = _alertmanager_config.config_of(made)
     examined = _alertmanager_refusals.examine(config, place, {} if not made.config else made.templates)
-    refusals = [item for item in examined.causes if not _meant(item, accept)]
-    notes = [f"accepted: {item['message']}" for item in examined.causes if _meant(item, accept)]
+    acceptable = {code for code in accept if code in _alertmanager_refusals.ACCEPTABLE}
+    refusals, notes = _routing_checks.accepted(examined.causes, acceptable)
     refusals += _unknown_accepted(accept) + _credentials(made, place) + _live(spec, alertmanager, made, name)
     notes += made.notes() + _service_key_files(config) + _links(spec, alertmanager)
     if made.config and not expectations:
@@ -88,10 +89,6 @@ def plan(
             *plain(list(expectations)),
         ],
     }
-
-
-def _meant(item: t.Mapping[str, str], accept: t.Sequence[str]) -> bool:
-    return item["code"] in accept and item["code"] in _alertmanager_refusals.ACCEPTABLE
 
 
 def _unknown_accepted(accept: t.Sequence[str]) -> list[Native]:
