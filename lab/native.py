@@ -50,8 +50,9 @@ def build() -> None:
     preflight.check_root("lab")
     with ownership.lock():
         unpacked = all(debian.target(image.debian).exists() for image in images.images() if image.debian)
-        if not (unpacked and _programs_built()):
-            preflight.check(cold=not _programs_built())
+        built = _programs_built()
+        if not (unpacked and built):
+            preflight.check(cold=not built)
         say(f"programs: {_build()}/bin")
 
 
