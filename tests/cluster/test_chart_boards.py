@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._checks import all_causes
 from ansible_collections.dataplatform.monitoring.plugins.modules import verify_dashboards
 
 from tests.lab_fixture import BIN, KUBECONFIG, Lab
+from tests.modules import result_of
 
 pytestmark = pytest.mark.skipif("CHARTS" not in os.environ, reason="CHARTS names no folder with the upstream charts")
 
@@ -85,11 +85,7 @@ def judged(lab: Lab) -> dict[str, Any]:
         "report_only": True,
         "timeout": 60,
     }
-    results: list[dict[str, Any]] = []
-    with patch_module_args(given), pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr("builtins.print", lambda text, **_more: results.append(json.loads(text)))
-        verify_dashboards.main()
-    return results[-1]
+    return result_of(verify_dashboards, given)
 
 
 def test_every_board_is_judged(judged: dict[str, Any]) -> None:

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.modules import verify_dashboards
 
 from tests.integration.dashboards.boards import board, logs, panel, variable
 from tests.lab_fixture import KUBECONFIG, Lab
+from tests.modules import checks_of
 
 NAMESPACE = "t-dashboards"
 PODS = "label_values(kube_pod_info, namespace)"
@@ -90,12 +90,7 @@ def verdict(**more: Any) -> dict[str, dict[str, Any]]:
         "timeout": 30,
         **more,
     }
-    results: list[dict[str, Any]] = []
-    with patch_module_args(given), pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr("builtins.print", lambda text, **_more: results.append(json.loads(text)))
-        verify_dashboards.main()
-    assert "checks" in results[-1], results[-1]
-    return {check["name"]: check for check in results[-1]["checks"]}
+    return checks_of(verify_dashboards, given)
 
 
 @pytest.fixture(scope="module")

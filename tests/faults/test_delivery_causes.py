@@ -24,6 +24,7 @@ from ansible_collections.dataplatform.monitoring.plugins.modules import (
 from tests.lab_fixture import Lab
 
 from .conftest import named
+from .sink_modes import MODES
 
 SINKS = {"email": "smtp", "slack": "slack", "pagerduty": "pagerduty"}
 LABELS = {
@@ -32,14 +33,6 @@ LABELS = {
     "pagerduty": {"alertname": "Other", "severity": "critical"},
 }
 OK = dict.fromkeys(SINKS, "ok")
-MODES = {
-    "403": "credentials_refused",
-    "404": "receiver_refuses",
-    "429": "receiver_rate_limits",
-    "500": "receiver_server_error",
-    "refuse": "receiver_unreachable",
-    "slow": "receiver_too_slow",
-}
 #: Each mode once; every pair of mode and receiver is tried on loopback (tests/integration/delivery).
 TURNS = (
     {"email": "403", "slack": "404", "pagerduty": "429"},

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.modules import verify_rules
 
 from tests.lab_fixture import KUBECONFIG, Lab
+from tests.modules import checks_of
 
 from .conftest import until_loaded
 
@@ -98,16 +98,7 @@ def verdict(expectations: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         # SLOs that are evaluated every five seconds may have the same Prometheus.
         "query_timeout": 30,
     }
-    results: list[dict[str, Any]] = []
-    with (
-        patch_module_args(given),
-        pytest.MonkeyPatch.context() as patch,
-        pytest.raises(SystemExit),
-    ):
-        patch.setattr("builtins.print", lambda text, **_more: results.append(json.loads(text)))
-        verify_rules.main()
-    assert "checks" in results[-1], results[-1]
-    return {check["name"]: check for check in results[-1]["checks"]}
+    return checks_of(verify_rules, given)
 
 
 def codes(check: dict[str, Any]) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
     _catalogue_resolve,
     _catalogue_validate,
@@ -23,10 +22,10 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
 )
 from ansible_collections.dataplatform.monitoring.plugins.modules import slo_info
 
-from tests.faults.conftest import COMMAND
 from tests.lab_fixture import KUBECONFIG, ROOT, Lab
+from tests.modules import checks_of
 
-from .conftest import until_loaded
+from .conftest import COMMAND, until_loaded
 
 NAMESPACE = "t-slo"
 JOB = "kube-prometheus-stack-prometheus"
@@ -101,12 +100,7 @@ def verdict(**more: Any) -> dict[str, dict[str, Any]]:
         "report_only": True,
         **more,
     }
-    results: list[dict[str, Any]] = []
-    with patch_module_args(given), pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr("builtins.print", lambda text, **_more: results.append(json.loads(text)))
-        slo_info.main()
-    assert "checks" in results[-1], results[-1]
-    return {check["name"]: check for check in results[-1]["checks"]}
+    return checks_of(slo_info, given)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import (
 from ansible_collections.dataplatform.monitoring.plugins.module_utils._routing_oracle import MARKER
 from ansible_collections.dataplatform.monitoring.plugins.modules import verify_alert_delivery
 
+from tests.faults.sink_modes import MODES
 from tests.integration.delivery.conftest import Alertmanager, configuration
 from tests.integration.programs import status, wait_for
 
@@ -102,14 +103,6 @@ def loaded(server):
     return _routing_checks.Configuration.of(_alertmanager_source.from_status(server.api).config)
 
 
-MODES = {
-    "403": "credentials_refused",
-    "404": "receiver_refuses",
-    "429": "receiver_rate_limits",
-    "500": "receiver_server_error",
-    "refuse": "receiver_unreachable",
-    "slow": "receiver_too_slow",
-}
 # Why a mail server cannot be reached stands in the log alone, which is read in a cluster (tests/faults).
 WITHOUT_REASON = {("refuse", "email"): "failure_without_reason"}
 
