@@ -8,9 +8,9 @@ does not list counts as a failure, so that a test cannot silently cease to run.
 
 With several workers (``-n 5``, pytest-xdist) one of them takes what needs the lab for itself, in order, and the others
 take the rest in the meantime, file by file; then all of them take what may share the lab, phase by phase. While the
-lab's own stage compares the machine before and after, nothing else runs. The lab's tests are the longest way and mostly
-wait: they have the processors first, and the rest takes what they leave. A stage's time is from its first test to its
-last, whatever ran beside it.
+lab's own stage compares the machine before and after, only gates run that leave no trace of theirs. The lab's tests are
+the longest way and mostly wait: they have the processors first, and the rest takes what they leave. A stage's time is
+from its first test to its last, whatever ran beside it.
 """
 
 from __future__ import annotations
@@ -127,6 +127,8 @@ ALONE = "the lab alone"
 YIELDING = 5
 #: Its beginning: the stage that looks at all files and processes of the machine.
 LIFECYCLE = "the machine alone"
+#: Stages that may run beside it: each a few programs that start nothing which outlives them.
+BESIDE = ("lint", "sanity")
 
 
 def chosen(option: str) -> tuple[Stage, ...]:
@@ -168,12 +170,20 @@ def rank(nodeid: str) -> int:
     unit = unit_of(nodeid)
     if unit == ALONE:
         return 0
-    return 2 + list(SHARED).index(unit) if unit in SHARED else 1
+    if unit in SHARED:
+        return 3 + list(SHARED).index(unit)
+    return 1 if _beside(unit) else 2
+
+
+def _beside(unit: str) -> bool:
+    """Whether this file may run beside the lifecycle."""
+    stage = stage_of(unit)
+    return stage is not None and stage.name in BESIDE
 
 
 def before(unit: str, units: set[str]) -> set[str]:
     """Those of the units that must have ended before this one begins."""
-    if unit == ALONE:
+    if unit == ALONE or _beside(unit):
         return set()
     waited = {LIFECYCLE}
     if unit in SHARED:
@@ -293,7 +303,9 @@ class StagePlugin:
         # The main thread's, which every program of a test inherits. Only root may take it back.
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, 0 if unit == ALONE or unit in SHARED else YIELDING)
-        done = yield
+        # Not where the lifecycle looks for what the lab left.
+        with _temporary_files_in(self.folder if _beside(unit) else None):
+            done = yield
         if nextitem is None or unit_of(nextitem.nodeid) != unit:
             self._ended(unit).touch()
         if _is_lifecycle(item) and not (nextitem and _is_lifecycle(nextitem)):
@@ -386,6 +398,21 @@ class StagePlugin:
     def _note_skip(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if judged := getattr(report, "judged_skip", None):
             self.skipped[report.nodeid, getattr(report, "when", "collect")] = tuple(judged)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path | None) -> Iterator[None]:
+    """The programs of a test make theirs there."""
+    before = os.environ.get("TMPDIR")
+    if folder:
+        os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        if folder and before is None:
+            del os.environ["TMPDIR"]
+        elif folder:
+            os.environ["TMPDIR"] = before
 
 
 def _path(item: pytest.Item) -> str:
