@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -127,8 +128,9 @@ ALONE = "the lab alone"
 YIELDING = 5
 #: Its beginning: the stage that looks at all files and processes of the machine.
 LIFECYCLE = "the machine alone"
-#: Stages that may run beside it: each a few programs that start nothing which outlives them.
-BESIDE = ("lint", "sanity")
+#: What may run beside it: a few programs that start nothing which outlives them, and write where they are told to.
+#: ansible-test is none of them: it gives its programs an environment without TMPDIR.
+BESIDE = ("tests/gates/test_ansible_lint.py", "tests/gates/test_artifact.py", "tests/gates/test_galaxy_importer.py")
 
 
 def chosen(option: str) -> tuple[Stage, ...]:
@@ -172,18 +174,12 @@ def rank(nodeid: str) -> int:
         return 0
     if unit in SHARED:
         return 3 + list(SHARED).index(unit)
-    return 1 if _beside(unit) else 2
-
-
-def _beside(unit: str) -> bool:
-    """Whether this file may run beside the lifecycle."""
-    stage = stage_of(unit)
-    return stage is not None and stage.name in BESIDE
+    return 1 if unit in BESIDE else 2
 
 
 def before(unit: str, units: set[str]) -> set[str]:
     """Those of the units that must have ended before this one begins."""
-    if unit == ALONE or _beside(unit):
+    if unit == ALONE or unit in BESIDE:
         return set()
     waited = {LIFECYCLE}
     if unit in SHARED:
@@ -303,14 +299,20 @@ class StagePlugin:
         # The main thread's, which every program of a test inherits. Only root may take it back.
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, 0 if unit == ALONE or unit in SHARED else YIELDING)
-        # Not where the lifecycle looks for what the lab left.
-        with _temporary_files_in(self.folder if _beside(unit) else None):
+        with mock.patch.dict(os.environ, self._temporary_files() if unit in BESIDE else {}):
             done = yield
         if nextitem is None or unit_of(nextitem.nodeid) != unit:
             self._ended(unit).touch()
         if _is_lifecycle(item) and not (nextitem and _is_lifecycle(nextitem)):
             self._ended(LIFECYCLE).touch()
         return done
+
+    def _temporary_files(self) -> dict[str, str]:
+        """What has programs make theirs where the lifecycle does not look for what the lab left."""
+        folder = self.folder.with_name(f"{self.folder.name}-programs")
+        # One that is not there would be passed over.
+        folder.mkdir(exist_ok=True)
+        return {"TMPDIR": str(folder)}
 
     def _ended(self, unit: str) -> Path:
         """The file that says that a unit has ended."""
@@ -398,21 +400,6 @@ class StagePlugin:
     def _note_skip(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if judged := getattr(report, "judged_skip", None):
             self.skipped[report.nodeid, getattr(report, "when", "collect")] = tuple(judged)
-
-
-@contextlib.contextmanager
-def _temporary_files_in(folder: Path | None) -> Iterator[None]:
-    """The programs of a test make theirs there."""
-    before = os.environ.get("TMPDIR")
-    if folder:
-        os.environ["TMPDIR"] = str(folder)
-    try:
-        yield
-    finally:
-        if folder and before is None:
-            del os.environ["TMPDIR"]
-        elif folder:
-            os.environ["TMPDIR"] = before
 
 
 def _path(item: pytest.Item) -> str:
