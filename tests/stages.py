@@ -299,7 +299,7 @@ class StagePlugin:
         # The main thread's, which every program of a test inherits. Only root may take it back.
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, 0 if unit == ALONE or unit in SHARED else YIELDING)
-        with mock.patch.dict(os.environ, self._temporary_files() if unit in BESIDE else {}):
+        with mock.patch.dict(os.environ, self._without_traces() if unit in BESIDE else {}):
             done = yield
         if nextitem is None or unit_of(nextitem.nodeid) != unit:
             self._ended(unit).touch()
@@ -307,12 +307,12 @@ class StagePlugin:
             self._ended(LIFECYCLE).touch()
         return done
 
-    def _temporary_files(self) -> dict[str, str]:
-        """What has programs make theirs where the lifecycle does not look for what the lab left."""
+    def _without_traces(self) -> dict[str, str]:
+        """The environment of programs that write nothing where the lifecycle looks for what the lab left."""
         folder = self.folder.with_name(f"{self.folder.name}-programs")
         # One that is not there would be passed over.
         folder.mkdir(exist_ok=True)
-        return {"TMPDIR": str(folder)}
+        return {"TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def _ended(self, unit: str) -> Path:
         """The file that says that a unit has ended."""

@@ -69,14 +69,14 @@ class CommandLines:
 
     def _watch(self) -> None:
         # Young ones change into what they are to be; the others are looked at now and then.
-        looks: dict[str, int] = {}
+        looks: dict[Path, int] = {}
         while not self._stop.wait(0.05):
-            looks = {path.name: looks.get(path.name, -1) + 1 for path in Path("/proc").glob("[0-9]*")}
-            for name, times in looks.items():
+            looks = {process: looks.get(process, -1) + 1 for process in Path("/proc").glob("[0-9]*")}
+            for process, times in looks.items():
                 if times > OLD and times % OLD:
                     continue
                 try:
-                    line = Path("/proc", name, "cmdline").read_bytes()
+                    line = (process / "cmdline").read_bytes()
                 except OSError:
                     continue
                 self.seen.add(line.replace(b"\0", b" ").decode("utf-8", "replace"))

@@ -30,8 +30,8 @@ PLACES = ("/etc", "/opt", "/run", "/srv", "/tmp", "/usr/libexec", "/usr/local", 
 #: What other programs of the machine write at any time, the gates that run beside among them; the caches, which stay by
 #: promise; this checkout.
 OTHERS = (
-    "/run/systemd", "/run/log", "/tmp/ansible", "/tmp/pytest-of-", "/var/cache", "/var/lib/apt", "/var/lib/systemd",
-    "/var/log/journal", str(Path.home() / ".ansible"), str(Path.home() / ".cache"), str(Path.home() / "go"), str(ROOT),
+    "/run/systemd", "/run/log", "/tmp/pytest-of-", "/var/cache", "/var/lib/apt", "/var/lib/systemd", "/var/log/journal",
+    str(Path.home() / ".ansible"), str(Path.home() / ".cache"), str(Path.home() / "go"), str(ROOT),
 )  # fmt: skip
 
 #: Counters and random numbers, which change by themselves.
@@ -88,9 +88,7 @@ def files() -> set[str]:
     found = set()
     for place in PLACES:
         for folder, folders, names in os.walk(place):
-            folders[:] = [
-                name for name in folders if name != "__pycache__" and not f"{folder}/{name}".startswith(OTHERS)
-            ]
+            folders[:] = [name for name in folders if not f"{folder}/{name}".startswith(OTHERS)]
             found |= {f"{folder}/{name}" for name in (*folders, *names) if not f"{folder}/{name}".startswith(OTHERS)}
     return found
 
