@@ -30,7 +30,7 @@ check: venv ## The quick gates and the unit tests, within a minute
 test: venv ## Every test, on the lab; ends with times, skips and the verdict
 	@env -u KUBECONFIG LAB_PROVIDER=native $(venv)/bin/python -m lab build
 	@$(venv)/bin/python -c 'from tests.evidence import browser; browser.install()' || echo "test: without a browser"
-	@$(pytest) --stages=all -n 5 $(ARGS)
+	@$(pytest) --stages=all -n 7 $(ARGS)
 
 unit: venv ## Unit tests only
 	@$(pytest) --stages=unit -n 2 $(ARGS)

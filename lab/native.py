@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import charts, cluster, debian, images, node, ownership, preflight, processes, programs, sample
@@ -82,10 +83,14 @@ def _start() -> None:
     with step("starting the node"):
         node.start()
         node.wait_for("containerd", _containerd_answers, 30)
-    cluster.check_image_names(wanted)
-    cluster.import_images(wanted, folder)
-    cluster.initialise()
-    storage.create()
+    first = cluster.needed_first(wanted)
+    cluster.import_images(first, folder, "importing Kubernetes' images")
+    # kubeadm mostly waits.
+    with ThreadPoolExecutor(1) as beside:
+        rest = beside.submit(cluster.import_images, [image for image in wanted if image not in first], folder)
+        cluster.initialise()
+        storage.create()
+    rest.result()
     cluster.mark(CHECKOUT)
     ownership.claim()
 

@@ -27,6 +27,9 @@ from .paths import CACHE, LAB
 from .progress import Step, step
 from .run import environment, last_words, run
 
+#: No tables for debuggers: the linker drops them anyway, and making them is a twelfth of a cold build's processor time.
+#: Stack traces stay whole.
+COMPILER_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
 #: Two links at a time: linking the API server alone takes 1.5 GB.
 LINKS_AT_ONCE = 2
 
@@ -118,7 +121,7 @@ def build(module: Module) -> None:
     work = _work_folder(module, go)
     unfinished = module.target.with_name(module.target.name + ".unfinished")
     (unfinished / "bin").mkdir(parents=True, exist_ok=True)
-    flags = ["-trimpath", *(["-tags", ",".join(module.tags)] if module.tags else [])]
+    flags = [*COMPILER_FLAGS, *(["-tags", ",".join(module.tags)] if module.tags else [])]
     with step(f"compiling {module.name}") as progress:
         _compile(module, go, work, flags, progress)
     with step(f"linking {module.name}") as progress:

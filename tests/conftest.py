@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-pytest_plugins = ["tests.stages", "tests.lab_fixture", "pytester"]
+pytest_plugins = ["tests.stages", "tests.order", "tests.lab_fixture", "pytester"]
 
 
 def _clean_environment() -> None:

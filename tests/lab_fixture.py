@@ -125,12 +125,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         LabKeeper(session.config).command("up" if was_up else "down")
 
 
+def _begins_afresh(config: pytest.Config) -> bool:
+    """Whether this process is the one that takes down what it finds and starts anew, in a session with every stage."""
+    order = config.pluginmanager.get_plugin("order-of-this-session")
+    return _restores(config) and (order.alone or "PYTEST_XDIST_WORKER" not in os.environ)
+
+
 @pytest.fixture(scope="session")
 def lab_keeper(request: pytest.FixtureRequest) -> LabKeeper:
     """Ask for it before taking the lab up or down yourself: a session with every stage begins without one."""
     keeper = LabKeeper(request.config)
-    stages = request.config.pluginmanager.get_plugin("stages-of-this-session")
-    if _restores(request.config) and (stages.alone or "PYTEST_XDIST_WORKER" not in os.environ):
+    if _begins_afresh(request.config):
         # Compiling comes first and on its own: it is most of a cold run, and no test's time.
         keeper.command("build")
         if keeper.is_up():
@@ -139,9 +144,11 @@ def lab_keeper(request: pytest.FixtureRequest) -> LabKeeper:
 
 
 @pytest.fixture(scope="session")
-def lab(lab_keeper: LabKeeper) -> Lab:
+def lab(request: pytest.FixtureRequest, lab_keeper: LabKeeper) -> Lab:
     """The running lab; if it cannot be started, every test that needs it says why at once."""
-    lab_keeper.command("up")
+    another_did = _restores(request.config) and not _begins_afresh(request.config)
+    if not (another_did and lab_keeper.is_up()):
+        lab_keeper.command("up")
     return Lab()
 
 

@@ -6,26 +6,17 @@
 cheap to dear. A test belongs to a stage by its path. Every skip is printed with its reason; one that tests/skips.yml
 does not list counts as a failure, so that a test cannot silently cease to run.
 
-With several workers (``-n 5``, pytest-xdist) one of them takes what needs the lab for itself, in order, and the others
-take the rest in the meantime, file by file; then all of them take what may share the lab, phase by phase. While the
-lab's own stage compares the machine before and after, only gates run that leave no trace of theirs. The lab's tests are
-the longest way and mostly wait: they have the processors first, and the rest takes what they leave. A stage's time is
-from its first test to its last, whatever ran beside it.
+A stage's time is from its first test to its last, whatever ran beside it (tests/order.py).
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import fnmatch
-import os
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import pytest
 import yaml
@@ -89,49 +80,6 @@ STAGES = (
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 
-#: What may share the lab: phases, and in each the units of work that run side by side. A unit is beginnings of node
-#: ids; one worker takes it. A phase begins when all before it has ended. A worker holds the next unit already while it
-#: is at the last test of one: a phase has no more units than there are workers, and what takes long is not last.
-PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
-    # They look at a platform that is well.
-    (
-        ("tests/cluster/test_manuals.py",),
-        ("tests/cluster/test_discover.py", "tests/cluster/test_applyset.py"),
-        ("tests/cluster/test_roles.py",),
-        ("tests/awx/test_jobs.py",),
-    ),
-    # The platform; and the receivers of its alerts, then another Alertmanager: both take up an AlertmanagerConfig, and
-    # what is being sent while one loads its configuration is given up.
-    (
-        ("tests/faults/test_day1_faults.py",),
-        ("tests/faults/test_delivery_causes.py", "tests/faults/test_alertmanager_faults.py"),
-    ),
-    # What they make is in namespaces of their own; drills page through the receivers, which are well by now, one drill
-    # at a time.
-    (
-        ("tests/faults/test_drills.py",),
-        ("tests/cluster/test_foreign.py", "tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
-        ("tests/faults/test_dashboards_faults.py", "tests/faults/test_slo_faults.py"),
-        (
-            "tests/faults/test_scrape_causes.py",
-            "tests/faults/test_logs_causes.py",
-            "tests/faults/test_workloads_causes.py",
-        ),
-    ),
-    # Nothing is left to look at.
-    (("tests/cluster/test_teardown.py",),),
-)
-SHARED = {unit[0]: phase for phase, units in enumerate(PHASES) for unit in units}
-#: The unit of work of everything else on the lab, which comes before them.
-ALONE = "the lab alone"
-#: The nice value of what needs no lab, of several workers.
-YIELDING = 5
-#: Its beginning: the stage that looks at all files and processes of the machine.
-LIFECYCLE = "the machine alone"
-#: What may run beside it: a few programs that start nothing which outlives them, and write where they are told to.
-#: ansible-test is none of them: it gives its programs an environment without TMPDIR.
-BESIDE = ("tests/gates/test_ansible_lint.py", "tests/gates/test_artifact.py", "tests/gates/test_galaxy_importer.py")
-
 
 def chosen(option: str) -> tuple[Stage, ...]:
     """The stages that `--stages` names, in running order; an unknown name is a usage error."""
@@ -153,38 +101,6 @@ def stage_of(path: str) -> Stage | None:
             if (path == prefix or path.startswith(prefix + "/")) and len(prefix) > longest:
                 found, longest = stage, len(prefix)
     return found
-
-
-def unit_of(nodeid: str) -> str:
-    """What one worker does in one go: a unit of PHASES by its first beginning, ALONE, or a file."""
-    matching = [
-        (len(begin), unit[0]) for units in PHASES for unit in units for begin in unit if nodeid.startswith(begin)
-    ]
-    if matching:
-        return max(matching)[1]
-    path = nodeid.partition("::")[0]
-    stage = stage_of(path)
-    return ALONE if stage and stage.on_lab else path
-
-
-def rank(nodeid: str) -> int:
-    """Where a worker of several has a test: the lab, which is the longest way, then the rest, then what waits."""
-    unit = unit_of(nodeid)
-    if unit == ALONE:
-        return 0
-    if unit in SHARED:
-        return 3 + list(SHARED).index(unit)
-    return 1 if unit in BESIDE else 2
-
-
-def before(unit: str, units: set[str]) -> set[str]:
-    """Those of the units that must have ended before this one begins."""
-    if unit == ALONE or unit in BESIDE:
-        return set()
-    waited = {LIFECYCLE}
-    if unit in SHARED:
-        waited |= {ALONE, *(other for other, phase in SHARED.items() if phase < SHARED[unit])}
-    return waited & units
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,7 +132,7 @@ Span = tuple[float, float]
 
 
 class StagePlugin:
-    """Orders, times and reports; one per session, and one per worker, which only orders."""
+    """Chooses, times and reports; one per session, and one per worker, which only chooses."""
 
     def __init__(self, stages: tuple[Stage, ...], agreed: list[AgreedSkip], enforce: bool) -> None:
         self.stages = stages
@@ -227,10 +143,6 @@ class StagePlugin:
         # By test and phase: a whole module is skipped by every worker.
         self.skipped: dict[tuple[str, str], tuple[str, bool]] = {}
         self.reporter: pytest.TerminalReporter | None = None
-        # Of a worker: its folder, all units of the session, and whether it had the lab for itself.
-        self.folder: Path | None = None
-        self.units: set[str] = set()
-        self.alone = False
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Stages are announced where people look, not by each worker."""
@@ -243,8 +155,7 @@ class StagePlugin:
         if not self.stages:
             return
         order = {stage.name: index for index, stage in enumerate(self.stages)}
-        worker = hasattr(session.config, "workerinput")
-        kept: list[tuple[tuple[int, int, int], pytest.Item]] = []
+        kept: list[tuple[tuple[int, int], pytest.Item]] = []
         filled = set()
         for item in items:
             path = _path(item)
@@ -253,70 +164,11 @@ class StagePlugin:
                 raise pytest.UsageError(f"{item.nodeid} belongs to no stage of tests/stages.py")
             if stage.name in order:
                 filled.add(stage.name)
-                kept.append(((rank(item.nodeid) if worker else 0, order[stage.name], stage.place(path)), item))
+                kept.append(((order[stage.name], stage.place(path)), item))
         empty = [stage.name for stage in self.stages if stage.name not in filled]
         if empty and not session.testsfailed:
             raise pytest.UsageError(f"no test in stage {', '.join(empty)}")
         items[:] = [pair[1] for pair in sorted(kept, key=lambda pair: pair[0])]
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Units of work are those of `unit_of`."""
-        from xdist.scheduler import LoadScopeScheduling
-
-        class Scheduling(LoadScopeScheduling):
-            def _split_scope(self, nodeid: str) -> str:
-                return unit_of(nodeid)
-
-            def _reschedule(self, node: Any) -> None:
-                # A worker has to know one test ahead; more would keep work from the others.
-                if node.shutting_down or self._pending_of(self.assigned_work[node]) < 2 or not self.workqueue:
-                    super()._reschedule(node)
-
-        # In our order, not the largest file first.
-        config.option.loadscopereorder = False
-        return Scheduling(config, log)
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """What a worker has to know of the others."""
-        if hasattr(session.config, "workerinput"):
-            self.folder = Path(session.config.option.basetemp)
-            self.units = {unit_of(item.nodeid) for item in session.items}
-            if any(_is_lifecycle(item) for item in session.items):
-                self.units.add(LIFECYCLE)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-        """A worker waits for what must have ended; workers are processes, and tell each other by files."""
-        unit = unit_of(item.nodeid)
-        self.alone = self.alone or unit == ALONE
-        if not self.folder:
-            return (yield)
-        # More than all may take; then the tests say what is wrong.
-        end = time.monotonic() + 2700
-        while not all(self._ended(other).exists() for other in before(unit, self.units)) and time.monotonic() < end:
-            time.sleep(0.5)
-        # The main thread's, which every program of a test inherits. Only root may take it back.
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, 0 if unit == ALONE or unit in SHARED else YIELDING)
-        with mock.patch.dict(os.environ, self._without_traces() if unit in BESIDE else {}):
-            done = yield
-        if nextitem is None or unit_of(nextitem.nodeid) != unit:
-            self._ended(unit).touch()
-        if _is_lifecycle(item) and not (nextitem and _is_lifecycle(nextitem)):
-            self._ended(LIFECYCLE).touch()
-        return done
-
-    def _without_traces(self) -> dict[str, str]:
-        """The environment of programs that write nothing where the lifecycle looks for what the lab left."""
-        folder = self.folder.with_name(f"{self.folder.name}-programs")
-        # One that is not there would be passed over.
-        folder.mkdir(exist_ok=True)
-        return {"TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    def _ended(self, unit: str) -> Path:
-        """The file that says that a unit has ended."""
-        return self.folder.parent / f"ended-{re.sub('[^a-z0-9]+', '-', unit)}"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Announce a stage when its first test starts."""
@@ -404,11 +256,6 @@ class StagePlugin:
 
 def _path(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
-
-
-def _is_lifecycle(item: pytest.Item) -> bool:
-    stage = stage_of(_path(item))
-    return stage is not None and stage.name == "lifecycle"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

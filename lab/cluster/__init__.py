@@ -49,13 +49,13 @@ def configure(wanted: list[Image]) -> None:
     configuration.write(configuration.values(kubernetes, pause, by_program["coredns"]))
 
 
-def import_images(wanted: list[Image], programs: Path) -> int:
+def import_images(wanted: list[Image], programs: Path, what: str = "importing images") -> int:
     """Put into containerd what is not there yet in this version; return how many that were."""
     known: dict[str, str] = json.loads(IMPORTED.read_text()) if IMPORTED.exists() else {}
     missing = [image for image in wanted if known.get(image.name) != image.key(programs)]
     if not missing:
         return 0
-    with step("importing images") as progress, ThreadPoolExecutor(2) as pool:
+    with step(what) as progress, ThreadPoolExecutor(2) as pool:
         imports = {pool.submit(_import, image, programs): image for image in missing}
         for done, finished in enumerate(as_completed(imports), start=1):
             finished.result()
@@ -84,13 +84,16 @@ def _import(image: Image, programs: Path) -> None:
             raise LabError(f"importing {image.name}: {last_words(errors.read().decode(errors='replace'))}: {ANEW}")
 
 
-def check_image_names(wanted: list[Image]) -> None:
-    """images.yml must hold every image that this kubeadm asks for."""
+def needed_first(wanted: list[Image]) -> list[Image]:
+    """Those of the images that this kubeadm asks for; images.yml must hold all of them."""
     listing = node.inside(["kubeadm", "config", "images", "list", "--config", STATE / "node" / "kubeadm.yaml"],
                           doing="asking kubeadm for its images")  # fmt: skip
-    missing = sorted(set(listing.split()) - {image.name for image in wanted} - _as_host_process(listing))
+    asked = set(listing.split()) - _as_host_process(listing)
+    missing = sorted(asked - {image.name for image in wanted})
     if missing:
         raise LabError(f"lab/images.yml lacks images that kubeadm needs: add {', '.join(missing)}")
+    # What holds a Pod's namespaces is the container runtime's to name.
+    return [image for image in wanted if image.name in asked or "/pause:" in image.name]
 
 
 def _as_host_process(listing: str) -> set[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import golang
+from lab import golang, programs
 
 SOURCE = Path(__file__).parent / "oracle"
 
@@ -46,7 +46,8 @@ def oracle() -> Oracle:
     cache.mkdir(parents=True, exist_ok=True)
     program = cache / "routing-oracle"
     subprocess.run(
-        [go, "build", "-o", program, "."],
+        # With the flags of the lab's programs, whose packages are in Go's cache already.
+        [go, "build", *programs.COMPILER_FLAGS, "-o", program, "."],
         cwd=SOURCE,
         env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"},
         check=True,

@@ -22,39 +22,6 @@ def test_stages_run_from_cheap_to_dear_whatever_the_order_asked() -> None:
     assert [stage.name for stage in stages.chosen("unit,static")] == ["static", "unit"]
 
 
-def test_a_worker_begins_with_the_lab_and_ends_with_what_shares_it() -> None:
-    alone, rest = "tests/cluster/test_day1.py::test_x", "tests/unit/test_stages.py::test_x"
-    faults = "tests/faults/test_rules_faults.py::test_x", "tests/faults/test_day1_faults.py::test_x"
-    drill = "tests/faults/test_drills.py::test_the_next_drill_sweeps"
-    assert sorted([*faults, rest, drill, alone], key=stages.rank) == [alone, rest, faults[1], drill, faults[0]]
-    assert stages.unit_of(alone) == stages.unit_of("tests/cluster/test_lab_leaves_nothing.py::test_y") == stages.ALONE
-    assert stages.unit_of("tests/faults/test_probe_causes.py::test_x") == stages.unit_of(faults[0]), "one worker"
-    assert stages.unit_of(drill) == stages.unit_of("tests/faults/test_drills.py::test_other"), "one drill at a time"
-
-
-def test_a_phase_begins_when_all_before_it_has_ended() -> None:
-    first, second = ([unit[0] for unit in units] for units in stages.PHASES[:2])
-    unit = "tests/unit/test_stages.py"
-    units = {stages.ALONE, unit, *first, *second}
-    assert stages.before(first[0], units) == {stages.ALONE}
-    assert stages.before(second[0], units) == {stages.ALONE, *first}
-    assert stages.before(stages.ALONE, units) == stages.before(unit, units) == set()
-    assert stages.before(unit, {*units, stages.LIFECYCLE}) == {stages.LIFECYCLE}, "it looks at all files"
-
-
-def test_gates_run_beside_the_lifecycle_and_come_before_what_waits_for_it() -> None:
-    gate, unit = "tests/gates/test_ansible_lint.py", "tests/unit/test_stages.py"
-    assert stages.before(gate, {stages.ALONE, stages.LIFECYCLE, gate, unit}) == set()
-    assert sorted([f"{unit}::test_x", f"{gate}::test_y"], key=stages.rank) == [f"{gate}::test_y", f"{unit}::test_x"]
-    assert [path for path in stages.BESIDE if stages.stage_of(path) is None] == []
-
-
-def test_what_shares_the_lab_exists() -> None:
-    begins = [begin for units in stages.PHASES for unit in units for begin in unit]
-    assert len(begins) == len(set(begins))
-    assert [begin for begin in begins if not (stages.ROOT / begin.partition("::")[0]).is_file()] == []
-
-
 def test_a_stage_goes_through_its_paths_in_their_order() -> None:
     stage = stages.BY_NAME["molecule"]
     files = ["tests/scenarios/test_molecule.py", "tests/cluster/test_day1.py"]

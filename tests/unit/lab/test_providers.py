@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lab import __main__ as command
-from lab import kind, ownership, programs
+from lab import kind, native, node, ownership, programs
 from lab.errors import LabError
 from lab.images import images
 from lab.paths import KUBECONFIG, LAB
@@ -48,6 +48,19 @@ def test_a_lab_that_is_set_up_stays_what_it_is(bare: pytest.MonkeyPatch) -> None
     assert command.provider({}) == "native"
     kind.COMPLETE.touch()
     assert command.provider({}) == "kind"
+
+
+@pytest.mark.parametrize("supervisor", ["is dead", "refused connection", "no such file"])
+def test_a_lab_whose_node_crashed_says_how_to_go_on(bare: pytest.MonkeyPatch, supervisor: str) -> None:
+    def no_answer(*_words: str) -> str:
+        raise LabError(f"supervisorctl status: {supervisor}")
+
+    bare.setattr(native.preflight, "check_root", lambda _what: None)
+    bare.setattr(ownership, "owner", lambda: {"checkout": "/here", "pins": "x"})
+    bare.setattr(node, "pid", lambda: None if supervisor == "is dead" else 1)
+    bare.setattr(node, "supervisor", no_answer)
+    with pytest.raises(LabError, match=r"the lab's node is not running .*: `make lab` starts it anew$"):
+        native.status()
 
 
 def test_a_cluster_of_ones_own_comes_before_both(bare: pytest.MonkeyPatch) -> None:
