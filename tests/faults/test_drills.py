@@ -158,7 +158,7 @@ def test_a_service_whose_service_object_is_deleted_pages_and_ends(alerting, mark
         )
         assert {"alert", "grouping", "pagerduty", "email"} == set(seen)
         stages = {stage["name"]: stage for stage in page["timeline"]}
-        assert stages["for"]["seconds"] == pytest.approx(120, abs=2)
+        assert stages["for"]["seconds"] == pytest.approx(30, abs=2)
         assert stages["group_wait, pagerduty"]["seconds"] == pytest.approx(5, abs=2)
         assert sum(stages[name]["share"] for name in list(stages)[:4]) + stages["group_wait, email"]["share"] <= 1.01
     finally:
