@@ -25,27 +25,28 @@ from tests.stages import stage_of
 
 #: What may share the lab: phases, and in each the units of work that run side by side. A unit is beginnings of node
 #: ids; one worker takes it. A phase begins when all before it has ended. A worker holds the next unit already while it
-#: is at the last test of one: a phase has no more units than there are LANES, and what takes long is not last.
+#: is at the last test of one: a phase has no more units than there are LANES, what takes long is not last, and in the
+#: first phase, for which workers wait from the beginning, no unit is a single test.
 PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
     # They look at a platform that is well.
     (
-        ("tests/cluster/test_manuals.py::test_the_commands",),
+        (
+            "tests/cluster/test_manuals.py::test_the_commands_of_the_manuals",
+            "tests/cluster/test_manuals.py::test_the_metrics_of_the_manuals",
+        ),
         ("tests/awx/test_jobs.py",),
         (
             "tests/cluster/test_applyset.py",
             "tests/cluster/test_discover.py",
             "tests/cluster/test_chart_boards.py",
             "tests/cluster/test_secrets.py",
-            "tests/scenarios/test_molecule.py::test_kind_goes_as_far",
+            "tests/cluster/test_installed.py",
             "tests/cluster/test_manuals.py",
         ),
-        # Molecule runs one scenario once at a time.
-        (
-            "tests/cluster/test_roles.py",
-            "tests/scenarios/test_molecule.py::test_scenario_default",
-            "tests/scenarios/test_molecule.py::test_evidence_of_a_failure",
-        ),
+        ("tests/scenarios/test_molecule.py::test_scenario_default", "tests/cluster/test_roles.py"),
     ),
+    # A service is down for a moment.
+    (("tests/cluster/test_manuals.py::test_the_commands_of_the_tutorial",),),
     # The platform; and the receivers of its alerts, then another Alertmanager: both take up an AlertmanagerConfig, and
     # what is being sent while one loads its configuration is given up.
     (
@@ -57,7 +58,12 @@ PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
     (
         ("tests/faults/test_drills.py",),
         ("tests/cluster/test_foreign.py", "tests/faults/test_rules_faults.py", "tests/faults/test_probe_causes.py"),
-        ("tests/faults/test_dashboards_faults.py", "tests/faults/test_slo_faults.py"),
+        (
+            "tests/faults/test_dashboards_faults.py",
+            "tests/faults/test_slo_faults.py",
+            "tests/scenarios/test_molecule.py::test_evidence_of_a_failure",
+            "tests/scenarios/test_molecule.py::test_kind_goes_as_far",
+        ),
         (
             "tests/faults/test_scrape_causes.py",
             "tests/faults/test_logs_causes.py",

@@ -103,11 +103,7 @@ def is_release(item: dict[str, Any]) -> bool:
 
 def ours(lab: Lab) -> set[str]:
     """Every object in the cluster that a play of ours wrote; releases' own Secrets left out."""
-    return {
-        label(item)
-        for item in objects(lab)
-        if written_by_us(item) and item["kind"] not in VOLATILE and not is_release(item)
-    } - RECORDS
+    return snapshot(lab).names
 
 
 #: Which object it is, and what stands in it.
@@ -131,12 +127,15 @@ class Snapshot:
             return any(owner and (written_by_us(owner) or made_of_ours(owner)) for owner in owners)
 
         self.ours: State = {}
+        #: Of ours, releases' own Secrets left out.
+        self.names: set[str] = set()
         self.strangers: State = {}
         for item in items:
             if item["kind"] in VOLATILE or label(item) in RECORDS:
                 continue
             if written_by_us(item):
                 self.ours[_place(item)] = _state(item)
+                self.names |= set() if is_release(item) else {label(item)}
             elif item["kind"] != "PersistentVolume" and not made_of_ours(item):
                 self.strangers[_place(item)] = _state(item)
 

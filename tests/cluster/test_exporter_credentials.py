@@ -7,28 +7,35 @@ from __future__ import annotations
 import base64
 import json
 import re
+from pathlib import Path
+
+import yaml
 
 from tests.lab_fixture import Lab
+
+from .test_roles import play
 
 SECRET = ("-n", "monitoring", "secret", "postgresql-monitoring")
 DEPLOYMENT = ("-n", "monitoring", "deployment", "postgresql-exporter")
 
 
-def play(lab: Lab) -> int:
-    """Install the exporters of day 1; how many tasks changed something."""
-    done = lab.playbook("day2", "--tags", "exporters_install", ANSIBLE_NOCOLOR="1", check=False)
-    found = re.search(r"changed=(\d+)", done.stdout)
-    assert found, done.stdout[-4000:] + done.stderr[-2000:]
-    return int(found.group(1))
+def play_exporters(lab: Lab, folder: Path) -> int:
+    """Play the role alone, as its README says; how many tasks changed something."""
+    playbook = folder / "exporters.yml"
+    playbook.write_text(yaml.safe_dump([{**play("exporters"), "hosts": "lab"}], sort_keys=False))
+    done = lab._run(
+        ["ansible-playbook", "-i", "inventories/lab", str(playbook)], check=True, timeout=300, ANSIBLE_NOCOLOR="1"
+    )
+    return int(re.search(r"changed=(\d+)", done.stdout)[1])
 
 
 def template(lab: Lab) -> dict:
     return json.loads(lab.kubectl("get", *DEPLOYMENT, "-o", "json").stdout)["spec"]["template"]["metadata"]
 
 
-def test_rotated_credentials(lab: Lab) -> None:
+def test_rotated_credentials(lab: Lab, tmp_path: Path) -> None:
     if lab.kubectl("get", *DEPLOYMENT, check=False).returncode:
-        play(lab)
+        play_exporters(lab, tmp_path)
     before = template(lab)
     data = json.loads(lab.kubectl("get", *SECRET, "-o", "json").stdout)["data"]
     value = base64.b64decode(data["username"]).decode()
@@ -36,10 +43,10 @@ def test_rotated_credentials(lab: Lab) -> None:
     for patch in ({"stringData": {"rotated": value}}, {"data": {"rotated": None}}):
         lab.kubectl("patch", *SECRET, "--type=merge", "-p", json.dumps(patch))
     try:
-        assert play(lab) == 1
+        assert play_exporters(lab, tmp_path) == 1
         after = template(lab)
         assert after["annotations"] != before["annotations"]
         assert not {base64.b64decode(item).decode() for item in data.values()} & set(after["annotations"].values())
-        assert play(lab) == 0
+        assert play_exporters(lab, tmp_path) == 0
     finally:
         lab.kubectl("rollout", "status", "--timeout=120s", *DEPLOYMENT[:2], "deployment/postgresql-exporter")

@@ -24,8 +24,8 @@ from ansible_collections.dataplatform.monitoring.plugins.module_utils import _pr
 from tests.docs_samples import FATES, MANUALS, ROOT, RUNBOOKS, Sample, commands, samples, tasks
 from tests.lab_fixture import Lab
 
-#: It scales a service to zero and back: alone, after the others.
-ALONE = "docs/tutorial.md"
+#: It scales a service to zero and back: apart from the others.
+TUTORIAL = "docs/tutorial.md"
 
 
 def ask(lab: Lab, service: str, path: str, query: str) -> dict[str, Any]:
@@ -95,19 +95,27 @@ def shell(platform: Lab, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return Shell(platform, tmp_path_factory.mktemp("shell"))
 
 
-def test_the_commands_of_the_manuals_run(shell: Shell) -> None:
-    pages: dict[str, list[str]] = {}
+def pages() -> dict[str, list[str]]:
+    """The lines of each page; what is said again elsewhere runs once, unless it means something else there."""
+    found: dict[str, list[str]] = {}
     seen = set()
     for sample, line in commands():
-        # Said again elsewhere: it runs once, unless it means something else there.
         command = re.sub(r"\s+# .*", "", line)
-        if "$" in line or sample.page == ALONE or command not in seen:
-            pages.setdefault(sample.page, []).append(line)
+        if "$" in line or sample.page == TUTORIAL or command not in seen:
+            found.setdefault(sample.page, []).append(line)
         seen.add(command)
-    last = pages.pop(ALONE)
+    return found
+
+
+def test_the_commands_of_the_manuals_run(shell: Shell) -> None:
+    others = {page: lines for page, lines in pages().items() if page != TUTORIAL}
     with ThreadPoolExecutor(4) as pool:
-        wrong = [one for found in pool.map(lambda page: shell.run(page, pages[page]), pages) for one in found]
-    wrong += shell.run(ALONE, last)
+        wrong = [one for found in pool.map(lambda page: shell.run(page, others[page]), others) for one in found]
+    assert wrong == [], "\n\n".join(wrong)
+
+
+def test_the_commands_of_the_tutorial_run(shell: Shell) -> None:
+    wrong = shell.run(TUTORIAL, pages()[TUTORIAL])
     assert wrong == [], "\n\n".join(wrong)
 
 

@@ -19,7 +19,8 @@ def test_a_worker_has_the_lab_first_then_what_shares_it_then_the_rest() -> None:
 
 
 def test_a_unit_goes_through_its_beginnings_and_the_longest_one_counts() -> None:
-    commands, queries = (f"tests/cluster/test_manuals.py::{name}" for name in ("test_the_commands_x", "test_the_tasks"))
+    manuals = "tests/cluster/test_manuals.py"
+    commands, queries = f"{manuals}::test_the_commands_of_the_manuals_run", f"{manuals}::test_the_tasks"
     assert order.unit_of(commands) != order.unit_of(queries)
     applyset = "tests/cluster/test_applyset.py::test_x"
     assert order.unit_of(applyset) == order.unit_of(queries)
