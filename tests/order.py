@@ -79,7 +79,7 @@ ALONE = "the lab alone"
 #: How many workers take what needs the lab, as long as there is anything else to do.
 LANES = max(len(units) for units in PHASES)
 #: The nice value of what needs no lab, of several workers.
-YIELDING = 19
+YIELDING = 10
 #: The beginning of ALONE: the stage that looks at all files and processes of the machine.
 LIFECYCLE = "the machine alone"
 #: What may run beside it: a few programs that start nothing which outlives them, and write where they are told to.

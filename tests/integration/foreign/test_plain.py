@@ -27,7 +27,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     installation = Plain(tmp_path_factory.mktemp("plain"))
     try:
         delivered = "sum(increase(alertmanager_notifications_total[15m])) > 0"
-        wait_for(lambda: installation.value(delivered), "a notification that Prometheus knows of")
+        # An alert that could not be sent at once is sent again after a minute.
+        wait_for(lambda: installation.value(delivered), "a notification that Prometheus knows of", 120)
         yield installation
     finally:
         installation.stop()
