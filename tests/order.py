@@ -46,7 +46,7 @@ PHASES: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("tests/scenarios/test_molecule.py::test_scenario_default", "tests/cluster/test_roles.py"),
     ),
     # A service is down for a moment.
-    (("tests/cluster/test_manuals.py::test_the_commands_of_the_tutorial",),),
+    (("tests/cluster/test_manuals.py::test_the_outage_of_the_tutorial",),),
     # The platform; and the receivers of its alerts, then another Alertmanager: both take up an AlertmanagerConfig, and
     # what is being sent while one loads its configuration is given up.
     (
@@ -78,8 +78,6 @@ SHARED = {unit[0]: phase for phase, units in enumerate(PHASES) for unit in units
 ALONE = "the lab alone"
 #: How many workers take what needs the lab, as long as there is anything else to do.
 LANES = max(len(units) for units in PHASES)
-#: The nice value of what needs no lab, of several workers.
-YIELDING = 10
 #: The beginning of ALONE: the stage that looks at all files and processes of the machine.
 LIFECYCLE = "the machine alone"
 #: What may run beside it: a few programs that start nothing which outlives them, and write where they are told to.
@@ -102,6 +100,14 @@ def unit_of(nodeid: str) -> str:
 def needs_lab(unit: str) -> bool:
     """Whether the lab's lanes take a unit."""
     return unit == ALONE or unit in SHARED
+
+
+def niceness(unit: str) -> int:
+    """The nice value of a unit, of several workers: the lab first, then servers that have to answer in time."""
+    if needs_lab(unit):
+        return 0
+    stage = stage_of(unit)
+    return 10 if stage and stage.name == "integration" else 19
 
 
 def rank(nodeid: str) -> tuple[int, int]:
@@ -197,7 +203,7 @@ class OrderPlugin:
             time.sleep(0.5)
         # The main thread's, which every program of a test inherits. Only root may take it back.
         with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, 0 if needs_lab(unit) else YIELDING)
+            os.setpriority(os.PRIO_PROCESS, 0, niceness(unit))
         with mock.patch.dict(os.environ, self._without_traces() if unit in BESIDE else {}):
             done = yield
         if nextitem is None or unit_of(nextitem.nodeid) != unit:

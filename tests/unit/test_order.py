@@ -56,6 +56,16 @@ def test_the_lab_has_its_lanes_and_the_rest_the_other_workers() -> None:
     assert order.next_unit([shared[-1]], lanes) == shared[-1], "nothing else is left"
 
 
+def test_the_processors_are_the_labs_first_then_servers_then_what_only_computes() -> None:
+    units = [
+        order.ALONE,
+        "tests/faults/test_drills.py",
+        "tests/integration/slo/test_slo.py",
+        "tests/gates/test_sanity.py",
+    ]
+    assert [order.niceness(unit) for unit in units] == [0, 0, 10, 19]
+
+
 def test_what_shares_the_lab_exists() -> None:
     begins = [begin for units in order.PHASES for unit in units for begin in unit]
     assert len(begins) == len(set(begins))
