@@ -197,8 +197,8 @@ class OrderPlugin:
         self.alone = self.alone or unit == ALONE
         if not self.folder:
             return (yield)
-        # More than all may take; then the tests say what is wrong.
-        end = time.monotonic() + 2700
+        # More than all may take, on a slow machine too; then the tests say what is wrong.
+        end = time.monotonic() + 5400
         while not all(self._ended(other).exists() for other in before(unit, self.units)) and time.monotonic() < end:
             time.sleep(0.5)
         # The main thread's, which every program of a test inherits. Only root may take it back.
