@@ -152,6 +152,15 @@ def lab(request: pytest.FixtureRequest, lab_keeper: LabKeeper) -> Lab:
     return Lab()
 
 
+@pytest.fixture(scope="module")
+def finished(lab: Lab) -> Lab:
+    """The lab with all days played."""
+    done = lab.kubectl("get", "configmap", "-n", "monitoring", "dataplatform-monitoring-dashboards", check=False)
+    if done.returncode != 0:
+        lab.playbook("site")
+    return lab
+
+
 def pytest_configure() -> None:
     """Tests call helm, promtool and the like by name, as users do."""
     os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])

@@ -36,15 +36,6 @@ def ask(lab: Lab, service: str, path: str, query: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def platform(lab: Lab) -> Lab:
-    """The lab with all days played."""
-    done = lab.kubectl("get", "configmap", "-n", "monitoring", "dataplatform-monitoring-dashboards", check=False)
-    if done.returncode != 0:
-        lab.playbook("site")
-    return lab
-
-
 class Shell:
     """Runs lines on the lab as a reader would, beside programs that stand in for what it has not."""
 
@@ -91,8 +82,8 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def shell(platform: Lab, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    return Shell(platform, tmp_path_factory.mktemp("shell"))
+def shell(finished: Lab, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    return Shell(finished, tmp_path_factory.mktemp("shell"))
 
 
 def pages() -> dict[str, list[str]]:
@@ -147,32 +138,32 @@ def names(query: str) -> set[str]:
     return {one.metric for one in _promql.selectors(_promql.parse(query)) if one.metric}
 
 
-def test_the_metrics_of_the_manuals_exist(platform: Lab) -> None:
+def test_the_metrics_of_the_manuals_exist(finished: Lab) -> None:
     """On the lab, or in what its stand-ins publish; others are listed, with the reason."""
     told = {str(one): names(line) for one in samples("promql") for line in one.lines}
-    there = ask(platform, "kube-prometheus-stack-prometheus:9090", "/api/v1/label/__name__/values", "")["data"]
+    there = ask(finished, "kube-prometheus-stack-prometheus:9090", "/api/v1/label/__name__/values", "")["data"]
     missing = {sample: odd for sample, found in told.items() if (odd := found - {*there, *FATES["metrics"]})}
     assert missing == {}, missing
 
 
-def test_the_manuals_queries_of_metrics_are_answered(platform: Lab) -> None:
+def test_the_manuals_queries_of_metrics_are_answered(finished: Lab) -> None:
     for query in [line for one in samples("promql", pages=MANUALS) for line in one.lines]:
-        told = ask(platform, "kube-prometheus-stack-prometheus:9090", "/api/v1/query", query)
+        told = ask(finished, "kube-prometheus-stack-prometheus:9090", "/api/v1/query", query)
         assert told["status"] == "success", query
 
 
-def test_the_manuals_queries_of_logs_find_lines(platform: Lab) -> None:
+def test_the_manuals_queries_of_logs_find_lines(finished: Lab) -> None:
     for query in [line for one in samples("logql") for line in one.lines]:
-        told = ask(platform, "loki:3100", "/loki/api/v1/query_range", query)
+        told = ask(finished, "loki:3100", "/loki/api/v1/query_range", query)
         assert told["status"] == "success", query
         # Errors may be absent; what counts or shows everything is not.
         assert told["data"]["result"] or "|~" in query or "|=" in query, f"{query} finds nothing"
 
 
-def test_the_runbooks_queries_are_answered(platform: Lab) -> None:
+def test_the_runbooks_queries_are_answered(finished: Lab) -> None:
     """In one request each; words in capitals stand for the label of the alert."""
     queries = list(dict.fromkeys(line for one in samples("promql", pages=RUNBOOKS) for line in one.lines))
     assert len(queries) > 100
     for query in queries:
-        told = ask(platform, "kube-prometheus-stack-prometheus:9090", "/api/v1/query", query)
+        told = ask(finished, "kube-prometheus-stack-prometheus:9090", "/api/v1/query", query)
         assert told["status"] == "success", query

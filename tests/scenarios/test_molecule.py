@@ -94,15 +94,6 @@ def test_no_credential_shows(lab: Lab, lab_scenario: Run, where: str) -> None:
     assert leaks.leaks(text, leaks.canaries(lab)) == []
 
 
-@pytest.fixture
-def finished(lab: Lab) -> Lab:
-    """The lab with all days played."""
-    done = lab.kubectl("get", "configmap", "-n", "monitoring", "dataplatform-monitoring-dashboards", check=False)
-    if done.returncode != 0:
-        lab.playbook("site")
-    return lab
-
-
 def test_scenario_default(finished: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     """On any cluster; here it finds a finished one, and its verdict is that all is there."""
     environment = finished.environment(INVENTORY="inventories/lab", ANSIBLE_CALLBACKS_ENABLED="ansible.posix.timer")
